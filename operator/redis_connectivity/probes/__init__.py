@@ -1,0 +1,1 @@
+"""Real traffic to Redis: the check itself, the prober service, and the client that asks it."""
