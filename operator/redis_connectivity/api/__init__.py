@@ -1,1 +1,1 @@
-"""The resource as users write and read it: spec and status models, the vocabulary of conditions, the CRD made from them."""
+"""The resource as users write and read it: models of spec and status, the words of conditions, the CRD."""

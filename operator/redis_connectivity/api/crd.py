@@ -1,0 +1,115 @@
+"""The CustomResourceDefinition, generated from the pydantic models.
+
+Kubernetes wants a structural schema: no $ref, no anyOf for "optional", no title. Pydantic writes all three, so they
+are folded here; CEL rules ride along in `json_schema_extra`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from redis_connectivity.api import base
+from redis_connectivity.api.spec import RedisConnectivitySpec
+from redis_connectivity.api.status import RedisConnectivityStatus
+
+__all__ = ["crd", "crd_yaml"]
+
+_HEADER = "# Generated from operator/redis_connectivity/api by `redis-connectivity crd`; do not edit.\n"
+
+#: Keywords of JSON schema that a structural schema has no use for.
+_DROPPED = frozenset({"title", "additionalProperties", "const"})
+
+
+def _fold(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    """`schema` as a structural schema: references inlined, "or null" removed."""
+    if "$ref" in schema:
+        target = definitions[str(schema["$ref"]).rsplit("/", 1)[-1]]
+        return _fold({**target, **{key: value for key, value in schema.items() if key != "$ref"}}, definitions)
+    if "anyOf" in schema:
+        (alternative,) = (one for one in schema["anyOf"] if one.get("type") != "null")
+        return _fold({**alternative, **{k: v for k, v in schema.items() if k != "anyOf"}}, definitions)
+    folded: dict[str, Any] = {}
+    for key, value in schema.items():
+        if key in _DROPPED or (key == "default" and value in (None, [], {})):
+            continue
+        if key == "properties":
+            folded[key] = {name: _fold(part, definitions) for name, part in value.items()}
+        elif key == "items":
+            folded[key] = _fold(value, definitions)
+        elif key == "default" and isinstance(value, dict):
+            continue  # a whole default object would hide which field a user set
+        else:
+            folded[key] = value
+    if "const" in schema:
+        folded["enum"] = [schema["const"]]
+    if "description" in folded:
+        folded["description"] = " ".join(str(folded["description"]).split())
+    return folded
+
+
+def _schema(model: type[base.Model]) -> dict[str, Any]:
+    whole = model.model_json_schema(by_alias=True, mode="validation")
+    return _fold({k: v for k, v in whole.items() if k != "$defs"}, whole.get("$defs", {}))
+
+
+def _column(name: str, path: str, kind: str = "string", **more: Any) -> dict[str, Any]:  # noqa: ANN401 - CRD fields
+    return {"name": name, "type": kind, "jsonPath": path, **more}
+
+
+def crd() -> dict[str, Any]:
+    """The CustomResourceDefinition as a dictionary."""
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{base.PLURAL}.{base.GROUP}"},
+        "spec": {
+            "group": base.GROUP,
+            "names": {
+                "kind": base.KIND,
+                "listKind": f"{base.KIND}List",
+                "plural": base.PLURAL,
+                "singular": base.SINGULAR,
+                "shortNames": [base.SHORT_NAME],
+            },
+            "scope": "Namespaced",
+            "versions": [
+                {
+                    "name": base.VERSION,
+                    "served": True,
+                    "storage": True,
+                    "subresources": {"status": {}},
+                    "additionalPrinterColumns": [
+                        _column("Environment", ".spec.environment"),
+                        _column("Network", ".status.network.name"),
+                        _column("Connector", ".status.connector.name"),
+                        _column("Redis", ".status.redis.host"),
+                        _column("Reachable", '.status.conditions[?(@.type=="Reachable")].status'),
+                        _column("Ready", '.status.conditions[?(@.type=="Ready")].status'),
+                        _column("Reason", '.status.conditions[?(@.type=="Ready")].reason', priority=1),
+                        _column("Age", ".metadata.creationTimestamp", "date"),
+                    ],
+                    "schema": {
+                        "openAPIV3Schema": {
+                            "type": "object",
+                            "description": "One path from Cloud Run through a VPC connector to Redis.",
+                            "required": ["spec"],
+                            "properties": {
+                                "apiVersion": {"type": "string"},
+                                "kind": {"type": "string"},
+                                "metadata": {"type": "object"},
+                                "spec": _schema(RedisConnectivitySpec),
+                                "status": _schema(RedisConnectivityStatus),
+                            },
+                        }
+                    },
+                }
+            ],
+        },
+    }
+
+
+def crd_yaml() -> str:
+    """The CustomResourceDefinition as it stands in crds/."""
+    return _HEADER + yaml.safe_dump(crd(), sort_keys=False, width=110, allow_unicode=True)

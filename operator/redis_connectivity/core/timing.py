@@ -1,0 +1,24 @@
+"""How long to wait: pure functions of what happened, in seconds."""
+
+from __future__ import annotations
+
+__all__ = ["backoff_delay", "operation_poll_delay", "recreate_delay"]
+
+
+def operation_poll_delay(elapsed: float) -> float:
+    """Seconds until the next look at an operation that has run for `elapsed` seconds.
+
+    A tenth of its age: the wait for the answer is never longer than a tenth of the operation itself, and an operation
+    of minutes is asked about every few seconds only.
+    """
+    return min(10.0, max(0.1, elapsed / 10))
+
+
+def recreate_delay(attempts: int) -> float:
+    """Seconds between a failed creation of a connector and the next try: 1 min doubling up to 1 h."""
+    return float(min(3600, 60 * 2 ** (max(attempts, 1) - 1)))
+
+
+def backoff_delay(failures: int, *, base: float = 0.5, ceiling: float = 300.0) -> float:
+    """Seconds before the next try after `failures` failures in a row; the caller adds jitter."""
+    return min(ceiling, base * 2.0 ** min(max(failures, 1) - 1, 30))
