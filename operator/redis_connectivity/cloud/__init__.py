@@ -1,1 +1,1 @@
-"""The only place that speaks to Google Cloud: clients, one error taxonomy, a quota governor, the shared inventory."""
+"""The only place that speaks to Google Cloud: clients, one error taxonomy, quota, the shared inventory."""

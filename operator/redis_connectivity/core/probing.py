@@ -8,7 +8,7 @@ from typing import Literal
 from redis_connectivity.api.conditions import Reason
 from redis_connectivity.core.verdict import Verdict, bad, good, unknown
 
-__all__ = ["ProbeMemory", "ProbeResult", "reachable", "record"]
+__all__ = ["ProbeMemory", "ProbeResult", "reachable", "record", "verdict_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,3 +95,11 @@ def reachable(memory: ProbeMemory | None) -> Verdict:
     if failure is not None and not failure.conclusive:
         return unknown(Reason.PROBER_UNAVAILABLE, f"The prober could not be asked: {failure.message}")
     return bad(Reason.PROBE_FAILED, f"Redis at {memory.target} does not answer through the connector. {told}")
+
+
+def verdict_of(memory: ProbeMemory | None) -> tuple[object, ...]:
+    """What of the memory is news when it changes: the verdict and the way of failing, not times and figures."""
+    if memory is None:
+        return (None,)
+    failure = memory.last_failure if not memory.reachable else None
+    return (memory.origin, memory.target, memory.reachable, failure.code if failure else "")

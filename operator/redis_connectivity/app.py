@@ -1,0 +1,276 @@
+"""The operator as one process: puts the parts together, starts them in order, stops them in order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import time
+from collections.abc import Coroutine
+from dataclasses import dataclass
+
+import structlog
+
+from redis_connectivity.cloud.endpoints import Endpoints
+from redis_connectivity.cloud.facade import CloudConfig, GoogleCloud
+from redis_connectivity.cloud.governor import Budget, QuotaGroup
+from redis_connectivity.cloud.options import CredentialsConfig
+from redis_connectivity.cloud.poller import Pace
+from redis_connectivity.health import HealthServer
+from redis_connectivity.kube.client import KubeClient
+from redis_connectivity.kube.config import load_config
+from redis_connectivity.kube.errors import KubeError
+from redis_connectivity.kube.events import EventPoster
+from redis_connectivity.kube.lease import LeaderElection, LeaseTimes
+from redis_connectivity.kube.ledgerstore import LedgerStore
+from redis_connectivity.metrics import Metrics
+from redis_connectivity.reconcile.applier import Applier
+from redis_connectivity.reconcile.controller import Controller
+from redis_connectivity.reconcile.observer import Observer
+from redis_connectivity.reconcile.probing import ProbeScheduler
+from redis_connectivity.reconcile.reconciler import Reconciler
+from redis_connectivity.reconcile.reporter import Reporter
+from redis_connectivity.reconcile.store import ResourceStore
+from redis_connectivity.settings import Settings
+from redis_connectivity.watch.informer import Informer, WatchNote
+
+__all__ = ["OperatorFailedError", "cloud_config", "run_operator"]
+
+_log = structlog.get_logger(__name__)
+
+_LEASE_NAME = "redis-connectivity"
+#: Seconds between two tries to reach the API server at the start.
+_KUBE_RETRY = 2.0
+
+
+class OperatorFailedError(Exception):
+    """The operator cannot go on; the message says why."""
+
+
+def cloud_config(settings: Settings) -> CloudConfig:
+    """The settings as the cloud package wants them."""
+    budgets = {
+        QuotaGroup.COMPUTE_READ: settings.compute_read_budget,
+        QuotaGroup.COMPUTE_WRITE: settings.compute_write_budget,
+        QuotaGroup.VPCACCESS: settings.vpcaccess_budget,
+        QuotaGroup.REDIS: settings.redis_budget,
+    }
+    return CloudConfig(
+        endpoints=Endpoints(
+            compute=settings.compute_endpoint, vpcaccess=settings.vpcaccess_endpoint, redis=settings.redis_endpoint
+        ),
+        credentials=CredentialsConfig(
+            mode=settings.credentials.value, impersonate=settings.impersonate_service_account
+        ),
+        budgets={group: Budget(per_minute) for group, per_minute in budgets.items()},
+        pace=Pace(interval=settings.poll_interval),
+        threads=settings.cloud_threads,
+        reserve=min(4, settings.cloud_threads - 1),
+    )
+
+
+@dataclass(slots=True)
+class _Health:
+    """What the probes of the kubelet ask for."""
+
+    listed: bool = False
+    failure: str | None = None
+
+
+async def run_operator(settings: Settings) -> None:
+    """Run until SIGTERM or SIGINT.
+
+    Raises:
+        OperatorFailedError: something that only a restart or a person can mend.
+        KubeConfigError: there is no usable kubeconfig.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    operator = _Operator(settings, stop)
+    try:
+        await operator.run()
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+
+class _Operator:
+    def __init__(self, settings: Settings, stop: asyncio.Event) -> None:
+        self._settings = settings
+        self._stop = stop
+        self._health = _Health()
+        self._metrics = Metrics()
+        self._kube = KubeClient(load_config(settings.kubeconfig, settings.context))
+        self._store = ResourceStore()
+        self._ledgers = LedgerStore(self._kube, settings.namespace)
+        self._election = LeaderElection(
+            self._kube,
+            namespace=settings.namespace,
+            name=_LEASE_NAME,
+            identity=settings.identity,
+            clock=time.monotonic,
+            times=LeaseTimes(
+                duration=settings.lease_duration, renew=settings.lease_duration / 3, retry=settings.lease_duration / 8
+            ),
+            acquired=self._acquired,
+        )
+        self._controller = Controller(
+            store=self._store, metrics=self._metrics, workers=settings.workers, lead=self._election.wait_until_leader
+        )
+
+    async def run(self) -> None:
+        settings = self._settings
+        health = HealthServer(
+            settings.health_host, settings.health_port, self._metrics, lambda: self._health.failure, self._not_ready
+        )
+        try:
+            await health.start()
+        except OSError as error:
+            raise OperatorFailedError(
+                f"cannot listen on {settings.health_host}:{settings.health_port}: {error};"
+                " choose another port by --health-port"
+            ) from error
+        _log.info("starting", identity=settings.identity, health_port=health.port)
+        async with contextlib.AsyncExitStack() as stack:
+            stack.push_async_callback(health.stop)
+            stack.push_async_callback(self._kube.close)
+            cluster = await self._until_stopped(self._reach_kubernetes())
+            if cluster is None:
+                return
+            cloud = await GoogleCloud.open(
+                cloud_config(settings), on_change=self._controller.cloud_changed, on_call=self._count_call
+            )
+            stack.push_async_callback(cloud.close)
+            await self._serve(cluster, cloud, stack)
+        _log.info("stopped")
+        if self._health.failure:
+            raise OperatorFailedError(self._health.failure)
+
+    async def _serve(self, cluster: str, cloud: GoogleCloud, stack: contextlib.AsyncExitStack) -> None:
+        settings = self._settings
+        probes = ProbeScheduler(
+            in_flight=settings.probes_in_flight,
+            metrics=self._metrics,
+            changed=self._controller.probe_turned,
+            now=time.time,
+        )
+        stack.push_async_callback(probes.close)
+        reporter = Reporter(
+            kube=self._kube,
+            store=self._store,
+            events=EventPoster(self._kube, settings.identity),
+            metrics=self._metrics,
+            probes=probes,
+            may_write=self._election.assert_leader,
+            now=time.time,
+            heartbeat=settings.status_heartbeat,
+        )
+        stack.push_async_callback(reporter.close)
+        reconciler = Reconciler(
+            cluster=cluster,
+            store=self._store,
+            kube=self._kube,
+            ledgers=self._ledgers,
+            cloud=cloud,
+            observer=Observer(cloud, Pace(interval=settings.poll_interval)),
+            applier=Applier(cloud, self._election.assert_leader, time.time),
+            probes=probes,
+            reporter=reporter,
+            may_write=self._election.assert_leader,
+            now=time.time,
+            resync_interval=settings.resync_interval,
+        )
+        informer = Informer(self._kube.config, settings.namespaces, self._noted, self._watch_failed)
+        informer.start()
+        stack.push_async_callback(informer.stop)
+        tasks = [
+            asyncio.create_task(self._election.run(), name="lease"),
+            asyncio.create_task(self._relist(), name="relist"),
+            asyncio.create_task(self._gauge(cloud), name="gauges"),
+        ]
+        stack.push_async_callback(_cancel, tasks)
+        self._controller.start(reconciler, cloud)
+        stopped = asyncio.create_task(self._stop.wait())
+        await asyncio.wait([stopped, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        for task in tasks:
+            if task.done() and not task.cancelled() and task.exception() is not None:
+                self._health.failure = f"{task.get_name()} failed: {task.exception()}"
+                _log.error("failed", task=task.get_name(), exc_info=task.exception())
+        await self._controller.stop(settings.shutdown_grace)
+
+    async def _reach_kubernetes(self) -> str:
+        while True:
+            try:
+                return await self._kube.cluster_uid()
+            except KubeError as error:
+                _log.warning("kubernetes.unreachable", error=str(error))
+                await asyncio.sleep(_KUBE_RETRY)
+
+    async def _until_stopped(self, work: Coroutine[None, None, str]) -> str | None:
+        task = asyncio.ensure_future(work)
+        stopped = asyncio.ensure_future(self._stop.wait())
+        await asyncio.wait([task, stopped], return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if task.done():
+            return task.result()
+        task.cancel()
+        return None
+
+    # --- news
+
+    def _noted(self, notes: list[WatchNote]) -> None:
+        for note in notes:
+            if note.kind == "DELETED":
+                self._controller.vanished(note.body)
+            else:
+                self._controller.saw(note.body)
+
+    def _watch_failed(self, error: BaseException | None) -> None:
+        self._health.failure = f"the watch ended: {error or 'without an error'}"
+        _log.error("watch.failed", error=str(error))
+        self._stop.set()
+
+    async def _relist(self) -> None:
+        """List all resources, at the start and then now and again: what the watch missed, a list has."""
+        while True:
+            known = tuple(self._store)
+            try:
+                bodies = await self._kube.list_resources(self._settings.namespaces)
+            except KubeError as error:
+                _log.warning("relist.failed", error=str(error))
+                await asyncio.sleep(_KUBE_RETRY)
+                continue
+            self._controller.relisted(bodies, known)
+            self._health.listed = True
+            await asyncio.sleep(self._settings.relist_interval)
+
+    def _acquired(self) -> None:
+        """This process leads now: what another one wrote to the ledgers counts, not what is remembered."""
+        self._ledgers.drop_cache()
+        self._controller.everything()
+
+    async def _gauge(self, cloud: GoogleCloud) -> None:
+        while True:
+            self._metrics.leader.set(1 if self._election.is_leader else 0)
+            for project in {key.project for key in cloud.poller.watched()}:
+                self._metrics.poll_factor.labels(project).set(cloud.governor.poll_factor(project))
+            if not self._controller.alive:
+                self._health.failure = "a worker died"
+            await asyncio.sleep(1.0)
+
+    def _count_call(self, service: str, method: str, project: str, outcome: str, seconds: float) -> None:  # noqa: ARG002 - the hook's shape
+        self._metrics.cloud_calls.labels(project, service, method, outcome).inc()
+
+    def _not_ready(self) -> str | None:
+        if self._health.failure:
+            return self._health.failure
+        return None if self._health.listed else "the resources were not listed yet"
+
+
+async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,27 @@
+"""The commands and what they have in common."""
+
+from __future__ import annotations
+
+import typer
+
+from redis_connectivity.cli import crd, lab, plan, prober, run
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="redis-connectivity",
+    help="Keeps Cloud Run → VPC connector → Redis open, proves it with real traffic, and names the broken hop.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("run")(run.run)
+app.command("prober")(prober.prober)
+app.command("crd")(crd.crd)
+app.command("plan")(plan.plan)
+lab.attach(app)
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()

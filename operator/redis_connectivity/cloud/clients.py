@@ -1,0 +1,42 @@
+"""Clients to borrow: as many of a kind as calls are in progress, never one in two threads.
+
+Google's clients share a `requests.Session` among their calls, and requests does not promise that a session
+may be used from several threads at once (cookies and adapters are shared without locks). A thread-local
+client per service would be safe too, but keeps one connection per thread and service; a stack keeps only as
+many as were ever needed at once, and taking the last one given back finds a connection that is still open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Generic, TypeVar
+
+__all__ = ["Lending"]
+
+C = TypeVar("C")
+
+
+class Lending(Generic[C]):
+    """A stack of interchangeable clients. Safe from any thread: list.append and list.pop are atomic."""
+
+    def __init__(self, make: Callable[[], C]) -> None:
+        self._make = make
+        self._idle: list[C] = []
+
+    @contextmanager
+    def borrow(self) -> Iterator[C]:
+        """A client for the length of the block; a new one when all are lent."""
+        try:
+            client = self._idle.pop()
+        except IndexError:
+            client = self._make()
+        try:
+            yield client
+        finally:
+            self._idle.append(client)
+
+    def drain(self) -> list[C]:
+        """Take all idle clients away (to close them)."""
+        taken, self._idle = self._idle, []
+        return taken

@@ -1,0 +1,19 @@
+"""The RedisConnectivity resource as the Kubernetes client knows it."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from lightkube.generic_resource import create_namespaced_resource
+
+from redis_connectivity.api.base import GROUP, KIND, PLURAL, VERSION
+
+__all__ = ["FIELD_MANAGER", "Body", "Connectivity"]
+
+#: Who owns the fields that we apply.
+FIELD_MANAGER: Final = "redis-connectivity"
+
+#: An object as the API server sends it.
+Body = dict[str, Any]
+
+Connectivity = create_namespaced_resource(GROUP, VERSION, KIND, PLURAL)

@@ -1,0 +1,131 @@
+"""Settings of the operator: a flag, an environment variable `REDIS_CONNECTIVITY_…`, or the default, in that order.
+
+The fields and their descriptions are the one source of `redis-connectivity run --help` and of docs/settings.md.
+"""
+
+from __future__ import annotations
+
+import enum
+import os
+import socket
+import uuid
+from pathlib import Path
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, Field
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+__all__ = ["ENV_PREFIX", "Credentials", "LogFormat", "LogLevel", "Settings", "default_identity"]
+
+ENV_PREFIX: Final = "REDIS_CONNECTIVITY_"
+
+
+class Credentials(enum.StrEnum):
+    """How the operator proves to Google who it is."""
+
+    ADC = "adc"
+    ANONYMOUS = "anonymous"
+
+
+class LogLevel(enum.StrEnum):
+    """Least severity that is logged."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class LogFormat(enum.StrEnum):
+    """One JSON object a line, or lines for people."""
+
+    JSON = "json"
+    CONSOLE = "console"
+
+
+def default_identity() -> str:
+    """The pod's name, which is unique and survives a restart of the container; else something unique."""
+    pod = os.environ.get("POD_NAME")
+    return pod or f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}"
+
+
+def _http_url(value: str | None) -> str | None:
+    if not value:
+        return None
+    if not value.startswith(("http://", "https://")):
+        raise ValueError(f"{value!r} is not an http or https URL, such as https://compute.googleapis.com")
+    return value.rstrip("/")
+
+
+def _names(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(part for part in value.replace(",", " ").split() if part)
+    return value
+
+
+Endpoint = Annotated[str | None, AfterValidator(_http_url)]
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. Times are in seconds."""
+
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, frozen=True, extra="forbid")
+
+    kubeconfig: Path | None = Field(default=None, description="Kubeconfig file; without it the pod's own account.")
+    context: str | None = Field(default=None, description="Context of the kubeconfig.")
+    namespaces: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="Namespaces to watch, separated by commas; none means all."
+    )
+    namespace: str = Field(
+        default_factory=lambda: os.environ.get("POD_NAMESPACE", "redis-connectivity-system"),
+        description="The operator's own namespace: its Lease and its ledgers are there. Default $POD_NAMESPACE.",
+    )
+    identity: str = Field(
+        default_factory=default_identity,
+        description="Name in the Lease; must be unique to the process. Default $POD_NAME.",
+    )
+
+    credentials: Credentials = Field(
+        default=Credentials.ADC,
+        description="adc: Application Default Credentials (Workload Identity, a key file, gcloud). anonymous: none.",
+    )
+    impersonate_service_account: str | None = Field(
+        default=None, description="E-mail of a service account to act as; needs roles/iam.serviceAccountTokenCreator."
+    )
+    compute_endpoint: Endpoint = Field(default=None, description="Base URL of the Compute API instead of Google's.")
+    vpcaccess_endpoint: Endpoint = Field(
+        default=None, description="Base URL of the Serverless VPC Access API instead of Google's."
+    )
+    redis_endpoint: Endpoint = Field(default=None, description="Base URL of the Memorystore API instead of Google's.")
+
+    poll_interval: float = Field(
+        default=3.0, ge=0.2, le=3600, description="Between two lists of a project's firewall rules and connectors."
+    )
+    resync_interval: float = Field(
+        default=600.0, ge=1, description="Between two looks at a resource when nothing happened; writes nothing."
+    )
+    relist_interval: float = Field(
+        default=300.0, ge=1, description="Between two lists of all resources, in case the watch missed something."
+    )
+    status_heartbeat: float = Field(
+        default=600.0,
+        ge=30,
+        description="Least time between two status writes for figures that merely move (last probe, latency).",
+    )
+    workers: int = Field(default=32, ge=1, le=512, description="Resources reconciled at the same time.")
+    cloud_threads: int = Field(default=16, ge=1, le=128, description="Calls to Google under way at the same time.")
+    probes_in_flight: int = Field(default=64, ge=1, le=1024, description="Probes under way at the same time.")
+    compute_read_budget: int = Field(default=600, ge=1, description="Compute reads a minute and project.")
+    compute_write_budget: int = Field(default=240, ge=1, description="Compute writes a minute and project.")
+    vpcaccess_budget: int = Field(default=240, ge=1, description="Serverless VPC Access calls a minute and project.")
+    redis_budget: int = Field(default=240, ge=1, description="Memorystore calls a minute and project.")
+
+    lease_duration: float = Field(default=15.0, ge=1, description="How long the Lease is good without renewal.")
+    shutdown_grace: float = Field(
+        default=20.0, ge=0, description="How long work in flight may take to finish after SIGTERM."
+    )
+
+    health_host: str = Field(default="0.0.0.0", description="Address of /healthz, /readyz and /metrics.")  # noqa: S104 - kubelet and Prometheus come from outside of the pod
+    health_port: int = Field(default=8081, ge=0, le=65535, description="Port of the same; 0 picks a free one.")
+    log_level: LogLevel = Field(default=LogLevel.INFO, description="Least severity that is logged.")
+    log_format: LogFormat = Field(default=LogFormat.JSON, description="json, or console for people.")
