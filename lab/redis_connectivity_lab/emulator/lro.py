@@ -1,0 +1,187 @@
+"""Long-running operations of vpcaccess and redis: `projects/P/locations/R/operations/ID`.
+
+Recorded in k8s-config-connector: vpcaccess leaves `done` out until it is true, redis says `done: false`; the metadata
+differ too. Behind one port both services share the path, so all live in one place and a name finds the right one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from redis_connectivity_lab.emulator.call import Answer, Call, Handler, Method
+from redis_connectivity_lab.emulator.errors import ApiError, OperationFailure
+from redis_connectivity_lab.emulator.faults import befall_operation
+from redis_connectivity_lab.emulator.ids import Ids, Json, now
+from redis_connectivity_lab.emulator.oneplatform import encode_enums, page
+from redis_connectivity_lab.emulator.regions import REGIONS
+from redis_connectivity_lab.emulator.tasks import Tasks
+
+_SERVICES = ("vpcaccess", "redis")
+
+__all__ = ["EMPTY", "LongRunning", "LongRunningOperations", "methods"]
+
+#: What a delete's operation gives back.
+EMPTY: Json = {"@type": "type.googleapis.com/google.protobuf.Empty"}
+
+
+@dataclass(slots=True, eq=False)
+class LongRunning:
+    """One operation."""
+
+    name: str
+    service: str
+    metadata: Json
+    response: Json | None = None
+    error: Json | None = None
+    done: bool = False
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def to_json(self, *, enums_as_numbers: bool = False) -> Json:
+        """The resource."""
+        body: Json = {"name": self.name, "metadata": self.metadata}
+        if self.done or self.service == "redis":
+            body["done"] = self.done
+        if self.error is not None:
+            body["error"] = self.error
+        elif self.response is not None:
+            body["response"] = encode_enums(self.response, self.service) if enums_as_numbers else self.response
+        return body
+
+
+class LongRunningOperations:
+    """All of them, running ones included."""
+
+    def __init__(self, ids: Ids, tasks: Tasks) -> None:
+        self._ids = ids
+        self._tasks = tasks
+        self._by_name: dict[str, LongRunning] = {}
+
+    def start(
+        self,
+        call: Call,
+        *,
+        region: str,
+        metadata: Json,
+        duration: float,
+        apply: Callable[[], Json],
+        failed: Callable[[], None],
+    ) -> Json:
+        """Begin an operation that does `apply` after `duration` seconds; answers what the caller is told now.
+
+        `failed` runs when `apply` raises OperationFailure, or a fault makes the operation fail.
+        """
+        service = call.method.service
+        name = f"projects/{call.project.id}/locations/{region}/operations/{self._ids.long_running(service)}"
+        kind = f"type.googleapis.com/google.cloud.{service}.v1.OperationMetadata"
+        operation = LongRunning(name, service, {"@type": kind, "createTime": now()} | metadata)
+        self._by_name[name] = operation
+        self._tasks.start(self._perform(operation, call, duration, apply, failed))
+        return operation.to_json()
+
+    @staticmethod
+    async def _perform(
+        operation: LongRunning, call: Call, duration: float, apply: Callable[[], Json], failed: Callable[[], None]
+    ) -> None:
+        await asyncio.sleep(duration)
+        try:
+            await befall_operation(call.faults, 13)
+            operation.response = apply()
+        except OperationFailure as failure:
+            operation.error = {"code": failure.code, "message": failure.message}
+            failed()
+        finally:
+            operation.done = True
+            operation.metadata = operation.metadata | {"endTime": now()}
+            operation.ended.set()
+
+    def get(self, name: str) -> LongRunning:
+        """An operation by its name; raises 404."""
+        operation = self._by_name.get(name)
+        if operation is None:
+            raise ApiError(404, f"Operation '{name}' not found")
+        return operation
+
+    def of(self, project: str, region: str, service: str) -> list[LongRunning]:
+        """The operations of a project in a region ("-" for all), newest first."""
+        start = f"projects/{project}/locations/" + ("" if region == "-" else f"{region}/")
+        return [
+            each
+            for name, each in reversed(self._by_name.items())
+            if name.startswith(start) and service in {"", each.service}
+        ]
+
+    def forget(self, project: str) -> None:
+        """Drop all operations of a project."""
+        start = f"projects/{project}/"
+        self._by_name = {name: each for name, each in self._by_name.items() if not name.startswith(start)}
+
+
+def _operation_of(call: Call) -> LongRunning:
+    params = call.params
+    name = f"projects/{call.project.id}/locations/{params['location']}/operations/{params['operation']}"
+    return call.world.long_running.get(name)
+
+
+async def _get(call: Call) -> Answer:
+    return _operation_of(call).to_json(enums_as_numbers=call.enums_as_numbers)
+
+
+async def _list(call: Call) -> Answer:
+    found = call.world.long_running.of(call.project.id, call.params["location"], call.host_service)
+    return page(call, "operations", [each.to_json(enums_as_numbers=call.enums_as_numbers) for each in found])
+
+
+def _location(call: Call, region: str) -> Json:
+    return {
+        "name": f"projects/{call.project.id}/locations/{region}",
+        "locationId": region,
+        "labels": {"cloud.googleapis.com/region": region},
+    }
+
+
+async def _locations(call: Call) -> Answer:
+    return page(call, "locations", [_location(call, region) for region in REGIONS])
+
+
+async def _location_get(call: Call) -> Answer:
+    region = call.params["location"]
+    if region not in REGIONS:
+        raise ApiError(404, f"Location {region} is not found or access is unauthorized.")
+    return _location(call, region)
+
+
+def _service_of(call: Call) -> str:
+    """Whose method it is that several services have under one path: the operation's owner, else the host's."""
+    if "operation" in call.params:
+        try:
+            return _operation_of(call).service
+        except ApiError:
+            # Refused in a moment by the method itself, as the service that the host names.
+            return call.host_service or "vpcaccess"
+    return call.host_service or "vpcaccess"
+
+
+def _shared(name: str, path: str, handler: Handler) -> Method:
+    """A method of both services; which one is meant is settled per call."""
+    variants = {}
+    for service in _SERVICES:
+        permission = f"{service}.{name}"
+        variants[service] = Method(permission, "GET", path, handler, permission)
+    return replace(variants["vpcaccess"], variant=lambda call: variants[_service_of(call)])
+
+
+def methods() -> list[Method]:
+    """Operations and locations, which vpcaccess and redis have in common."""
+    found = []
+    for version in ("v1", "v1beta1"):
+        base = f"/{version}/projects/{{project}}/locations"
+        operations = f"{base}/{{location}}/operations"
+        found += [
+            _shared("operations.get", f"{operations}/{{operation}}", _get),
+            _shared("operations.list", operations, _list),
+            _shared("locations.list", base, _locations),
+            _shared("locations.get", f"{base}/{{location}}", _location_get),
+        ]
+    return found
