@@ -13,6 +13,7 @@ __all__ = ["ControlClient", "ControlError"]
 
 #: The class has a method named `list`, which hides the type inside it.
 Jsons = list[Json]
+Bindings = dict[str, list[str]]
 
 
 class ControlError(Exception):
@@ -87,7 +88,7 @@ class ControlClient:
         found: Jsons = self.request("GET", f"projects/{project}/{kind}")[kind]
         return found
 
-    def allow(self, project: str, bindings: dict[str, list[str]] | None) -> None:
+    def allow(self, project: str, bindings: Bindings | None) -> None:
         """Set who may do what in a project; None lets everyone do everything."""
         if bindings is None:
             self.request("DELETE", f"projects/{project}/iam")

@@ -205,7 +205,7 @@ async def _wait(call: Call) -> Answer:
 async def _delete(call: Call) -> Answer:
     operation = call.world.operations.get(_path(call))
     call.world.operations.forget(call.project.id, operation.path)
-    return b""
+    return {}
 
 
 async def _list(call: Call) -> Answer:

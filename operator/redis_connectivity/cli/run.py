@@ -44,9 +44,8 @@ def with_settings(command: Any) -> Any:  # noqa: ANN401 - a typer command is any
 
     parameters = []
     for name, field in Settings.model_fields.items():
-        # Made at run time for typer to read, so no alias that a type checker could follow.
-        kind = Annotated.__class_getitem__((  # type: ignore[attr-defined]
-            Optional[_option_type(field)], 
+        kind: Any = Annotated[
+            _option_type(field) | None,
             typer.Option(
                 f"--{name.replace('_', '-')}",
                 envvar=f"{ENV_PREFIX}{name.upper()}",

@@ -62,7 +62,7 @@ class CredentialSource:
 
     def _load(self) -> GoogleCredentials:
         if self._config.mode == "anonymous":
-            return AnonymousCredentials()  # type: ignore[no-untyped-call]
+            return _Nobody()  # type: ignore[no-untyped-call]
         source, _ = google.auth.default(scopes=[SCOPE])
         if not self._config.impersonate:
             return source
@@ -72,3 +72,10 @@ class CredentialSource:
             target_scopes=[SCOPE],
             lifetime=IMPERSONATION_LIFETIME,
         )
+
+
+class _Nobody(AnonymousCredentials):
+    """Anonymous credentials that survive a 401: Google's words about it are worth more than "cannot be refreshed"."""
+
+    def refresh(self, request: object) -> None:
+        """Nothing to refresh; the request is sent again and its 401 is told."""

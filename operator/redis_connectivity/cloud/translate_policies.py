@@ -53,7 +53,7 @@ def _policy(pb: Any, project: str) -> FirewallPolicy:  # noqa: ANN401  (raw prot
     # Google evaluates by priority; the order within the list is not promised.
     rules = sorted((_rule(rule, project) for rule in pb.rules), key=lambda rule: rule.priority)
     return FirewallPolicy(
-        kind=_kind(pb.type),
+        kind=_kind(pb.type_),
         name=pb.name,
         short_name=pb.short_name or pb.display_name,
         rules=tuple(rules),

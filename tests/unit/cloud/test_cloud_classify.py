@@ -112,7 +112,11 @@ def test_quota_exceeded_is_a_rate_only_when_it_says_so(message: str, scope: Quot
     ("body", "permission"),
     [
         (
-            old(403, "forbidden", "Required 'compute.networks.updatePolicy' permission for 'projects/p/global/networks/n'"),
+            old(
+                403,
+                "forbidden",
+                "Required 'compute.networks.updatePolicy' permission for 'projects/p/global/networks/n'",
+            ),
             "compute.networks.updatePolicy",
         ),
         (

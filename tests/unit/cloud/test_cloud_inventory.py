@@ -33,7 +33,7 @@ class Shelf:
         self.calls: list[asyncio.Future[Mapping[str, Any]]] = []
         self.lanes: list[Ticket] = []
 
-    async def __call__(self, key: AnyKey, lane: AnyLane) -> Mapping[str, Any]:
+    async def __call__(self, _: AnyKey, lane: AnyLane) -> Mapping[str, Any]:
         assert isinstance(lane, Ticket)
         self.lanes.append(lane)
         future: asyncio.Future[Mapping[str, Any]] = asyncio.get_running_loop().create_future()
@@ -105,9 +105,7 @@ async def test_a_fresh_enough_answer_costs_nothing(inventory: Inventory, shelf: 
     assert (await task).items == {}
 
 
-async def test_age_counts_from_the_beginning_of_the_call(
-    inventory: Inventory, shelf: Shelf, clock: FakeClock
-) -> None:
+async def test_age_counts_from_the_beginning_of_the_call(inventory: Inventory, shelf: Shelf, clock: FakeClock) -> None:
     task = asyncio.create_task(inventory.need(KEY, 1))
     await clock.advance(5)
     shelf.calls[0].set_result({})

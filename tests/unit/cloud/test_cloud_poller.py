@@ -33,7 +33,7 @@ class World:
         self.inventory = Inventory(dict.fromkeys(Kind, self.read), self.clock)
         self.poller = Poller(self.inventory, self.clock, lambda _: self.factor, Pace(jitter=0), random.Random(1))
 
-    async def read(self, key: AnyKey, lane: AnyLane) -> Mapping[str, Any]:
+    async def read(self, key: AnyKey, _: AnyLane) -> Mapping[str, Any]:
         self.calls[str(key)] = self.calls.get(str(key), 0) + 1
         if self.error is not None:
             raise self.error

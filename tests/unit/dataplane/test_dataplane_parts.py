@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from dataplane_values import ALLOW, SERVICE, topologies, topology
 from hypothesis import given
 
 from redis_connectivity_lab.dataplane import (
@@ -20,6 +19,7 @@ from redis_connectivity_lab.dataplane import (
 from redis_connectivity_lab.dataplane.protocol import Paths, decode, dump_topology, encode, load_topology
 from redis_connectivity_lab.dataplane.redis_servers import _quoted
 from redis_connectivity_lab.topology import Topology
+from unit.dataplane.dataplane_values import ALLOW, SERVICE, topologies, topology
 
 
 def _program(path: Path) -> Path:

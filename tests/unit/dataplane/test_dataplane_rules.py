@@ -7,7 +7,14 @@ import random
 from ipaddress import IPv4Address
 
 import pytest
-from dataplane_values import (
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from redis_connectivity_lab.dataplane.compile import IMPLIED_DENY_INGRESS, Traffic, compile_topology
+from redis_connectivity_lab.dataplane.nft import render
+from redis_connectivity_lab.dataplane.verdict import TCP, UDP, Outcome, Verdict, verdict
+from redis_connectivity_lab.topology import Direction, Host, HostKind, L4Match, Rule, Topology
+from unit.dataplane.dataplane_values import (
     ADDRESSES,
     ALL,
     ALLOW,
@@ -22,15 +29,12 @@ from dataplane_values import (
     topologies,
     topology,
 )
-from hypothesis import given
-from hypothesis import strategies as st
 
-from redis_connectivity_lab.dataplane.compile import IMPLIED_DENY_INGRESS, Traffic, compile_topology
-from redis_connectivity_lab.dataplane.nft import render
-from redis_connectivity_lab.dataplane.verdict import TCP, UDP, Outcome, Verdict, verdict
-from redis_connectivity_lab.topology import Direction, Host, HostKind, L4Match, Rule, Topology
+#: Every example asks hundreds of verdicts; the machine may be busy with other tests.
+unhurried = settings(max_examples=50, deadline=None)
 
 EGRESS = Direction.EGRESS
+NAME = ALLOW.name
 NO = f"!{IMPLIED_DENY_INGRESS}"
 CLOSED = rule("deny", allow=False, direction=EGRESS, matches=(ALL,))
 CLIENT_ACCOUNT, SERVER_ACCOUNT = "client@p.iam", "server@p.iam"
@@ -82,7 +86,8 @@ def ask(what: Topology, source: Host = CONNECTOR, to: Host = VM, port: int = 637
         pytest.param((rule("tag", source_tags=("vpc-connector",)),), CONNECTOR, VM, "tag", id="source tag"),
         pytest.param((rule("tag", source_tags=("vpc-connector",)),), CLIENT, VM, NO, id="without it"),
         pytest.param((rule("tag", source_tags=("nobody",)),), CONNECTOR, VM, NO, id="nobody's tag"),
-        pytest.param((rule("or", source_tags=("nobody",), sources=("10.2.0.0/28",)),), CONNECTOR, VM, "or", id="range or tag"),
+        pytest.param((rule("or", source_tags=("nobody",), sources=("10.2.0.0/28",)),), CONNECTOR, VM, "or",
+                     id="range or tag"),
         pytest.param((FROM_ACCOUNT,), CLIENT, SERVER, "acc",
                      id="accounts"),
         pytest.param((rule("acc", source_accounts=(CLIENT_ACCOUNT,)),), CONNECTOR, SERVER, NO,
@@ -165,7 +170,7 @@ def test_ruleset_text() -> None:
         '\t\tcounter return comment "implied-allow-egress"',
         "\t}",
         "\tchain ingress {",
-        f'\t\tip daddr 10.0.0.3 ip saddr 10.2.0.0/28 meta l4proto 6 th dport 6379 counter return comment "{ALLOW.name}"',
+        f'\t\tip daddr 10.0.0.3 ip saddr 10.2.0.0/28 meta l4proto 6 th dport 6379 counter return comment "{NAME}"',
         '\t\tcounter drop comment "implied-deny-ingress"',
         "\t}",
         "\tchain forward {",
@@ -204,6 +209,7 @@ def _rulesets(what: Topology) -> list[str]:
     return [render(compiled) for compiled in compile_topology(what).values()]
 
 
+@unhurried
 @given(topologies(), st.randoms(use_true_random=False))
 def test_order_of_definition_never_matters(what: Topology, chance: random.Random) -> None:
     def shuffled(of: Rule) -> Rule:
@@ -221,12 +227,14 @@ def test_order_of_definition_never_matters(what: Topology, chance: random.Random
     assert _rulesets(again) == _rulesets(what)
 
 
+@unhurried
 @given(topologies())
 def test_a_disabled_rule_is_as_if_absent(what: Topology) -> None:
     without = dataclasses.replace(what, rules=frozenset(each for each in what.rules if not each.disabled))
     assert _verdicts(without) == _verdicts(what)
 
 
+@unhurried
 @given(topologies())
 def test_a_deny_of_everything_in_front_leaves_managed_hosts_alone(what: Topology) -> None:
     closed = dataclasses.replace(what, rules=what.rules | {rule("aaa", allow=False, priority=0, matches=(ALL,))})
@@ -242,6 +250,7 @@ def test_a_deny_of_everything_in_front_leaves_managed_hosts_alone(what: Topology
             assert direction is Direction.INGRESS or outcome == before[key][0]
 
 
+@unhurried
 @given(topologies())
 def test_priorities_are_only_an_order(what: Topology) -> None:
     stretched = frozenset(dataclasses.replace(each, priority=each.priority * 3 + 7) for each in what.rules)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 
 import pytest
-from conftest import PARENT, PROJECT, REGION, Clients
+from emulator_support import PARENT, PROJECT, REGION, Clients
 from google.api_core import exceptions
 from google.cloud import compute_v1, redis_v1, vpcaccess_v1
 

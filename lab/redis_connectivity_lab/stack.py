@@ -1,0 +1,149 @@
+"""The whole lab: control plane, cloud and operator, as tests, the demo and `lab up` use it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from redis_connectivity_lab.cloudside import CloudSide
+from redis_connectivity_lab.controlplane import Binaries, ControlPlane, find
+from redis_connectivity_lab.controlplane.waiting import wait_until
+from redis_connectivity_lab.dataplane.launch import Kind
+from redis_connectivity_lab.emulator.timings import Timings
+from redis_connectivity_lab.operator_process import OperatorProcess
+
+__all__ = ["PROJECT_ROOT", "Lab", "install_manifests"]
+
+#: The clone: crds/ and manifests/ are there.
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
+
+OPERATOR_NAMESPACE = "redis-connectivity-system"
+_SERVICE_ACCOUNT = "redis-connectivity"
+
+
+def install_manifests(control_plane: ControlPlane) -> None:
+    """Apply the CRD, the namespace, the account and the rights that the project ships: these very files."""
+    base = PROJECT_ROOT / "manifests" / "base"
+    control_plane.kubectl("apply", "-k", str(PROJECT_ROOT / "crds"))
+    control_plane.kubectl(
+        "wait", "--for=condition=Established", "crd/redisconnectivities.redisconnectivity.io", "--timeout=30s"
+    )
+    for name in ("namespace", "serviceaccount", "rbac"):
+        control_plane.kubectl("apply", "-f", str(base / f"{name}.yaml"))
+
+
+class Lab:
+    """Everything, started and stopped as one. A context manager.
+
+    Args:
+        timings: How long the emulated Google takes.
+        kind: Which data plane.
+        settings: Settings of the operator, as in OperatorProcess.
+        say: Told what is being started.
+        binaries: The control plane's programs, if they were found already.
+    """
+
+    def __init__(
+        self,
+        timings: Timings | None = None,
+        *,
+        kind: Kind | Literal["auto"] = "auto",
+        settings: Mapping[str, str] | None = None,
+        say: Callable[[str], None] = lambda _: None,
+        binaries: Binaries | None = None,
+    ) -> None:
+        self._say = say
+        self._stack = contextlib.ExitStack()
+        self._binaries = binaries
+        self.cloud = CloudSide(timings, kind=kind)
+        self._settings = dict(settings or {})
+        self.control_plane: ControlPlane
+        self.operator: OperatorProcess
+        self.folder: Path
+
+    def __enter__(self) -> Self:
+        with contextlib.ExitStack() as stack:
+            self.folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="redis-connectivity-lab-")))
+            self._say("Starting etcd and kube-apiserver …")
+            self.control_plane = stack.enter_context(ControlPlane(self._binaries or find()))
+            install_manifests(self.control_plane)
+            self._say(f"Kubernetes API server at {self.control_plane.url}, with the shipped CRD and rights.")
+            stack.enter_context(self.cloud)
+            self._say(f"Google Cloud emulator at {self.cloud.url}. {self.cloud.describe()}")
+            self.operator = self.new_operator()
+            stack.callback(self.operator.stop)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def new_operator(self, identity: str | None = None, **settings: str) -> OperatorProcess:
+        """An operator that is not started yet; the caller stops it."""
+        kubeconfig = self.control_plane.service_account_kubeconfig(OPERATOR_NAMESPACE, _SERVICE_ACCOUNT)
+        return OperatorProcess(
+            kubeconfig, self.cloud.url, self.folder, settings={**self._settings, **settings}, identity=identity
+        )
+
+    def start_operator(self) -> None:
+        """Start the operator and wait until it is ready."""
+        self._say("Starting the operator, under its own service account …")
+        self.operator.start()
+
+    # --- the resource, as a user sees it
+
+    def kubectl(self, *arguments: str, stdin: str | None = None, check: bool = True) -> str:
+        """Run kubectl as administrator; its standard output, with standard error behind it when `check` is off."""
+        done = self.control_plane.kubectl(*arguments, stdin=stdin, check=check)
+        return done.stdout if check else done.stdout + done.stderr
+
+    def apply(self, resource: Mapping[str, Any]) -> None:
+        """`kubectl apply -f -` of one resource."""
+        self.kubectl("apply", "-f", "-", stdin=json.dumps(resource))
+
+    def get(self, namespace: str, name: str) -> dict[str, Any] | None:
+        """The resource, or None."""
+        text = self.kubectl("get", "rconn", name, "-n", namespace, "-o", "json", "--ignore-not-found")
+        return dict(json.loads(text)) if text.strip() else None
+
+    def condition(self, namespace: str, name: str, kind: str) -> dict[str, Any]:
+        """One condition of the resource; empty where it has none yet."""
+        body = self.get(namespace, name) or {}
+        for one in body.get("status", {}).get("conditions", []):
+            if one["type"] == kind:
+                return dict(one)
+        return {}
+
+    def wait_condition(
+        self,
+        namespace: str,
+        name: str,
+        kind: str,
+        status: str = "True",
+        reason: str | None = None,
+        deadline: float = 30.0,
+    ) -> dict[str, Any]:
+        """Wait until a condition has a status (and reason); the message of a failure has the whole status."""
+
+        def seen() -> dict[str, Any] | None:
+            one = self.condition(namespace, name, kind)
+            fits = one.get("status") == status and (reason is None or one.get("reason") == reason)
+            return one if fits else None
+
+        def told() -> str:
+            body = self.get(namespace, name) or {}
+            wanted = f"{kind}={status}" + (f" ({reason})" if reason else "")
+            log = self.operator.log_tail(30) if self.operator.alive else "(not running)"
+            return (
+                f"{namespace}/{name} to be {wanted}; status: {json.dumps(body.get('status', {}), indent=1)}\n"
+                f"operator: {log}"
+            )
+
+        return wait_until(seen, deadline=deadline, describe=told)

@@ -1,0 +1,240 @@
+"""The data plane for real, as namespaces with a packet filter and as the relay: the same connections, the same fate."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+import pytest_asyncio
+
+from redis_connectivity.probes.client import ask
+from redis_connectivity.probes.model import FailureCode, ProbeAnswer, ProbeRequest
+from redis_connectivity_lab.dataplane import DataPlane, DataPlaneClient, DataPlaneError, open_dataplane
+from redis_connectivity_lab.topology import Direction, Host, HostKind, L4Match, Rule
+from support.waiting import eventually
+from unit.dataplane.dataplane_values import (
+    ALL,
+    ALLOW,
+    CONNECTOR,
+    MANAGED,
+    NETWORK,
+    OTHER_NETWORK,
+    SERVICE,
+    VM,
+    host,
+    rule,
+    topology,
+)
+
+pytestmark = [pytest.mark.lab, pytest.mark.asyncio(loop_scope="module")]
+
+#: Long enough for a connection within one machine that is busy, short enough to wait for a refusal in silence.
+SECONDS = 0.5
+PASSES = None
+TIMES_OUT = FailureCode.CONNECT_TIMEOUT
+INGRESS, EGRESS = Direction.INGRESS, Direction.EGRESS
+CLOSED_OUT = rule("closed-out", allow=False, direction=EGRESS, matches=(ALL,))
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=["namespaces", "relay"])
+async def running(request: pytest.FixtureRequest) -> AsyncIterator[DataPlane]:
+    async with await open_dataplane(request.param) as opened:
+        print(opened.describe())
+        yield opened
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def dataplane(running: DataPlane) -> AsyncIterator[DataPlane]:
+    yield running
+    await running.apply(topology(hosts=()))
+
+
+async def fate(dataplane: DataPlane, to: Host, source: Host = CONNECTOR, port: int = 6379) -> FailureCode | None:
+    """None for a PONG, else how the PING failed."""
+    answer = await dataplane.ping_from(source.id, str(to.address), port, SECONDS)
+    return answer.failure.code if answer.failure else None
+
+
+async def probe_through(socket: Path, to: Host) -> ProbeAnswer:
+    async with aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(socket))) as session:
+        request = ProbeRequest(host=str(to.address), port=6379, timeout_seconds=SECONDS)
+        return await ask("http://prober", request, session=session)
+
+
+async def ready(dataplane: DataPlane) -> Path:
+    async def socket() -> Path | None:
+        return dataplane.service_socket(SERVICE)
+
+    return await eventually(socket, deadline=60, describe="the service answers")
+
+
+@pytest.mark.parametrize(
+    ("rules", "to_vm", "to_managed"),
+    [
+        pytest.param((), TIMES_OUT, PASSES, id="implied rules alone"),
+        pytest.param((ALLOW,), PASSES, PASSES, id="allowed"),
+        pytest.param((dataclasses.replace(ALLOW, disabled=True),), TIMES_OUT, PASSES, id="disabled allow"),
+        pytest.param((ALLOW, rule("deny", allow=False)), TIMES_OUT, PASSES, id="deny at equal priority"),
+        pytest.param((ALLOW, rule("deny", allow=False, priority=1001)), PASSES, PASSES, id="deny behind"),
+        pytest.param((ALLOW, rule("deny", allow=False, priority=1, disabled=True)), PASSES, PASSES, id="disabled deny"),
+        pytest.param(
+            (ALLOW, dataclasses.replace(CLOSED_OUT, target_tags=("vpc-connector",))),
+            TIMES_OUT,
+            TIMES_OUT,
+            id="egress denied on the connector's tag",
+        ),
+        pytest.param(
+            (ALLOW, dataclasses.replace(CLOSED_OUT, target_tags=("another",))), PASSES, PASSES, id="on another's tag"
+        ),
+        pytest.param(
+            (ALLOW, CLOSED_OUT, rule("open", direction=EGRESS, priority=9, destinations=("10.9.0.0/29",))),
+            TIMES_OUT,
+            PASSES,
+            id="egress opened to managed",
+        ),
+        pytest.param((rule(source_tags=("vpc-connector",)),), PASSES, PASSES, id="source tag"),
+        pytest.param((rule(source_tags=("nobody",)),), TIMES_OUT, PASSES, id="nobody's tag"),
+        pytest.param((dataclasses.replace(ALLOW, target_tags=("web",)),), TIMES_OUT, PASSES, id="other target"),
+        pytest.param((rule(matches=(L4Match("tcp", ((6380, 6390),)),)),), TIMES_OUT, PASSES, id="other port"),
+        pytest.param((rule(matches=(L4Match("udp"),)),), TIMES_OUT, PASSES, id="other protocol"),
+        pytest.param(
+            (rule("deny", allow=False, priority=0, matches=(ALL,)),), TIMES_OUT, PASSES, id="no way to managed"
+        ),
+        pytest.param((rule(network=OTHER_NETWORK),), TIMES_OUT, PASSES, id="other network's rule"),
+    ],
+)
+async def test_fate_of_a_ping(
+    dataplane: DataPlane, rules: tuple[Rule, ...], to_vm: FailureCode | None, to_managed: FailureCode | None
+) -> None:
+    await dataplane.apply(topology(*rules))
+    assert await asyncio.gather(fate(dataplane, VM), fate(dataplane, MANAGED)) == [to_vm, to_managed]
+
+
+async def test_what_is_not_there(dataplane: DataPlane) -> None:
+    open_wide = rule("open", matches=(ALL,))
+    elsewhere = host("elsewhere", "10.0.0.8", redis_port=6379, network=OTHER_NETWORK)
+    await dataplane.apply(topology(open_wide, hosts=(CONNECTOR, VM, elsewhere)))
+    nobody = dataclasses.replace(VM, address=VM.address + 9)
+    assert await asyncio.gather(
+        fate(dataplane, nobody), fate(dataplane, elsewhere), fate(dataplane, VM, port=6380)
+    ) == [TIMES_OUT, TIMES_OUT, FailureCode.CONNECTION_REFUSED]
+
+
+async def test_a_service_lives_with_its_connector_and_feels_each_rule(dataplane: DataPlane) -> None:
+    await dataplane.apply(topology(ALLOW, services=(SERVICE,)))
+    socket = await ready(dataplane)
+    assert (await probe_through(socket, VM)).ok
+    await dataplane.apply(topology(services=(SERVICE,)))
+    answer = await probe_through(socket, VM)
+    assert answer.failure
+    assert answer.failure.code is TIMES_OUT
+    assert answer.prober.via == f"cloudRun/{SERVICE.name}"
+    await dataplane.apply(topology(ALLOW, services=(SERVICE,)))
+    assert (await probe_through(socket, VM)).ok
+
+    await dataplane.apply(topology(ALLOW, hosts=(VM, MANAGED), services=(SERVICE,)))
+    assert dataplane.service_socket(SERVICE) is None
+    with pytest.raises(DataPlaneError, match=r"connector is not in the data plane"):
+        await fate(dataplane, VM)
+    await dataplane.apply(topology(ALLOW, services=(SERVICE,)))
+    assert (await probe_through(await ready(dataplane), VM)).ok
+
+
+async def test_an_open_connection_outlives_its_rule(dataplane: DataPlane) -> None:
+    """Held open by a Redis that answers only after the rule is gone."""
+    await dataplane.apply(topology(ALLOW))
+    await dataplane.pause_redis(VM.id)
+    held = asyncio.create_task(dataplane.ping_from(CONNECTOR.id, str(VM.address), 6379, 20))
+
+    async def established() -> bool:
+        return any(each["rule"] == ALLOW.name and each["count"] for each in await dataplane.counters())
+
+    await eventually(established, deadline=10, describe="the connection was let through")
+    await dataplane.apply(topology())
+    assert await fate(dataplane, VM) is TIMES_OUT
+    await dataplane.start_redis(VM.id)
+    assert (await held).ok
+
+
+async def test_redis_in_all_its_states(dataplane: DataPlane) -> None:
+    await dataplane.apply(topology(ALLOW))
+    await dataplane.pause_redis(VM.id)
+    assert await fate(dataplane, VM) is FailureCode.READ_TIMEOUT
+    await dataplane.start_redis(VM.id)
+    assert await fate(dataplane, VM) is PASSES
+    await dataplane.slow_redis(VM.id, 0.1)
+    assert await fate(dataplane, VM) is PASSES
+    await dataplane.slow_redis(VM.id, 0)
+    await dataplane.stop_redis(VM.id)
+    assert await fate(dataplane, VM) is FailureCode.CONNECTION_REFUSED
+    await dataplane.apply(topology(ALLOW, rule("more")))
+    assert await fate(dataplane, VM) is FailureCode.CONNECTION_REFUSED, (
+        "an apply does not undo what was done on purpose"
+    )
+    states = {each["id"]: each["redis"] for each in (await dataplane.status())["hosts"]}
+    assert states == {"connector": None, "managed": "running", "vm": "stopped"}
+    await dataplane.start_redis(VM.id)
+    assert await fate(dataplane, VM) is PASSES
+    with pytest.raises(DataPlaneError, match="no Redis runs on connector"):
+        await dataplane.pause_redis(CONNECTOR.id)
+
+
+async def test_passwords_ports_addresses_and_tags_change(dataplane: DataPlane) -> None:
+    secret = dataclasses.replace(VM, redis_password='p"w \\ é')
+    await dataplane.apply(topology(ALLOW, hosts=(CONNECTOR, secret)))
+    assert await fate(dataplane, VM) is FailureCode.AUTHENTICATION_REQUIRED
+    moved = dataclasses.replace(secret, redis_password=None, address=VM.address + 1)
+    await dataplane.apply(topology(ALLOW, hosts=(CONNECTOR, moved)))
+    assert await asyncio.gather(fate(dataplane, VM), fate(dataplane, moved)) == [TIMES_OUT, PASSES]
+    await dataplane.apply(topology(ALLOW, hosts=(CONNECTOR, dataclasses.replace(moved, tags=()))))
+    assert await fate(dataplane, moved) is TIMES_OUT
+    anew = dataclasses.replace(VM, id="anew")
+    await dataplane.apply(topology(ALLOW, hosts=(CONNECTOR, anew)))
+    assert await fate(dataplane, anew) is PASSES
+
+
+async def test_topologies_coalesce_and_the_latest_wins(dataplane: DataPlane) -> None:
+    many = [topology(rule(f"r{n}", sources=("10.0.0.0/8",) if n % 2 else ("10.9.9.0/24",))) for n in range(40)]
+    await asyncio.gather(*(dataplane.apply(each) for each in many))
+    assert await fate(dataplane, VM) is PASSES
+    await dataplane.apply(many[0])
+    assert await fate(dataplane, VM) is TIMES_OUT
+
+
+async def test_an_impossible_topology_changes_nothing(dataplane: DataPlane) -> None:
+    await dataplane.apply(topology(ALLOW))
+    with pytest.raises(DataPlaneError, match="no port range"):
+        await dataplane.apply(topology(rule(matches=(L4Match("tcp", ((9, 1),)),)), hosts=()))
+    assert await fate(dataplane, VM) is PASSES
+    await dataplane.apply(topology())
+    assert await fate(dataplane, VM) is TIMES_OUT
+
+
+async def test_another_process_can_ask_the_agent(dataplane: DataPlane) -> None:
+    await dataplane.apply(topology(ALLOW))
+    client = await DataPlaneClient.open(dataplane.state_dir)
+    await client.stop_redis(VM.id)
+    await client.close()
+    assert await fate(dataplane, VM) is FailureCode.CONNECTION_REFUSED
+
+
+async def test_counters_name_the_rule(dataplane: DataPlane) -> None:
+    await dataplane.apply(topology(ALLOW, rule("deny", allow=False, priority=5, sources=("10.2.0.2/32",))))
+    assert await fate(dataplane, VM) is TIMES_OUT
+    counted = {each["rule"]: each["count"] for each in await dataplane.counters()}
+    assert counted["deny"] > 0
+    assert not counted.get(ALLOW.name)
+    assert {each["network"] for each in await dataplane.counters()} == {NETWORK.name}
+
+
+async def test_many_hosts_at_once(dataplane: DataPlane) -> None:
+    crowd = tuple(host(f"h{n}", f"10.1.0.{n + 1}", redis_port=6379 if n < 3 else None) for n in range(40))
+    await dataplane.apply(topology(rule(sources=("10.1.0.0/24",)), hosts=crowd))
+    fates = await asyncio.gather(*(fate(dataplane, crowd[n % 3], source=crowd[n]) for n in range(40)))
+    assert fates == [PASSES] * 40
+    kinds = {each.kind for each in crowd}
+    assert kinds == {HostKind.VM}
