@@ -54,5 +54,7 @@ def configure_logs(level: LogLevel, form: LogFormat) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(threshold)
+    # That kopf leaves the signals alone in its thread is what we want, and no reason for a warning.
+    logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)
     for name in _CHATTY:
         logging.getLogger(name).setLevel(max(threshold, logging.WARNING))

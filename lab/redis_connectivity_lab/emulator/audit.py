@@ -6,6 +6,7 @@ import itertools
 from collections import Counter, deque
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
+from itertools import takewhile
 
 from redis_connectivity_lab.emulator.ids import Json, now
 
@@ -74,15 +75,17 @@ class Audit:
         since: int = 0,
     ) -> list[AuditRecord]:
         """The records after number `since` that match the glob patterns, oldest first."""
-        return [
+        newer = takewhile(lambda record: record.seq > since, reversed(self._records))
+        wanted = {"method": method, "project": project, "principal": principal, "kind": kind}
+        # A pattern that everything matches is not worth a match: the log may hold hundreds of thousands of records.
+        patterns = [(field, pattern) for field, pattern in wanted.items() if pattern != "*"]
+        found = [
             record
-            for record in self._records
-            if record.seq > since
-            and fnmatchcase(record.method, method)
-            and fnmatchcase(record.project, project)
-            and fnmatchcase(record.principal, principal)
-            and fnmatchcase(record.kind, kind)
+            for record in newer
+            if all(fnmatchcase(getattr(record, field), pattern) for field, pattern in patterns)
         ]
+        found.reverse()
+        return found
 
     def summary(self, *, since: int = 0, project: str = "*") -> Json:
         """Counts by method, kind and status."""

@@ -178,7 +178,7 @@ async def _get(call: Call) -> Answer:
 
 async def _list(call: Call) -> Answer:
     path = f"projects/{call.project.id}/global/firewalls"
-    return page_of(call, "compute#firewallList", path, call.project.visible_firewalls(), sort=False)
+    return page_of(call, "compute#firewallList", path, call.project.visible_firewalls())
 
 
 async def _test_iam(call: Call) -> Answer:

@@ -71,15 +71,15 @@ class ControlClient:
         """Let a project be gone."""
         self.request("DELETE", f"projects/{project}")
 
-    def put(self, kind: str, project: str, *key: str, actor: str | None = None, **fields: object) -> Json:
+    def put(self, kind: str, project: str, /, *key: str, actor: str | None = None, **fields: object) -> Json:
         """Create or replace a resource, e.g. `put("firewalls", "p", "deny-all", network="n", denied=[…])`."""
         return self.request("PUT", f"projects/{project}/{kind}/{'/'.join(key)}", fields, actor=actor)
 
-    def patch(self, kind: str, project: str, *key: str, actor: str | None = None, **fields: object) -> Json:
+    def patch(self, kind: str, project: str, /, *key: str, actor: str | None = None, **fields: object) -> Json:
         """Change a resource by JSON merge patch."""
         return self.request("PATCH", f"projects/{project}/{kind}/{'/'.join(key)}", fields, actor=actor)
 
-    def delete(self, kind: str, project: str, *key: str, actor: str | None = None) -> None:
+    def delete(self, kind: str, project: str, /, *key: str, actor: str | None = None) -> None:
         """Remove a resource."""
         self.request("DELETE", f"projects/{project}/{kind}/{'/'.join(key)}", actor=actor)
 

@@ -8,7 +8,7 @@ google/capirca keeps them.
 from __future__ import annotations
 
 import re
-from ipaddress import IPv6Network, ip_network
+from ipaddress import ip_network
 from typing import Final
 
 from redis_connectivity_lab.emulator.errors import ApiError, invalid_field, required_field
@@ -156,8 +156,3 @@ def _check_log(rule: Json) -> None:
     rule["logConfig"] = (
         {"enable": True, "metadata": metadata or "INCLUDE_ALL_METADATA"} if enabled else {"enable": False}
     )
-
-
-def is_ipv6(text: str) -> bool:
-    """Whether a range is an IPv6 one."""
-    return isinstance(ip_network(text, strict=False), IPv6Network)

@@ -23,15 +23,14 @@ from redis_connectivity_lab.emulator.connector_validation import normalise as no
 from redis_connectivity_lab.emulator.errors import ApiError, OperationFailure
 from redis_connectivity_lab.emulator.ids import Json
 from redis_connectivity_lab.emulator.lab_machines import machine
+from redis_connectivity_lab.emulator.lab_policies import policy_json, put_policy
 from redis_connectivity_lab.emulator.names import check_name
 from redis_connectivity_lab.emulator.redis import build, finish
 from redis_connectivity_lab.emulator.redis_validation import check_id as check_redis_id
 from redis_connectivity_lab.emulator.schema import CONNECTOR, FIREWALL, NETWORK, REDIS_INSTANCE, SUBNETWORK, parse
-from redis_connectivity_lab.emulator.store import Connector, Policy, Project, Service
+from redis_connectivity_lab.emulator.store import Connector, Project, Service
 
 __all__ = ["KINDS", "Key", "Kind"]
-
-_POLICY_KINDS: Final = {"HIERARCHY", "NETWORK", "NETWORK_REGIONAL", "SYSTEM"}
 
 Key = tuple[str, ...]
 
@@ -158,16 +157,19 @@ def _put_connector(world: World, project: Project, key: Key, body: Json) -> Json
     state = parsed.pop("state", "READY")
     connector = Connector(normalise_connector(parsed), world.ids.sequence())
     connector.body |= {"name": f"projects/{project.id}/locations/{region}/connectors/{check_id(name)}", "state": state}
-    if (region, name) in project.connectors:
-        vpcaccess.remove(world, project, region, name)
-    if state in {"READY", "UPDATING"}:
-        try:
+    old = project.connectors.pop((region, name), None)
+    try:
+        if state in {"READY", "UPDATING"}:
             vpcaccess.place(world, project, region, connector)
-        except OperationFailure as failure:
-            raise ApiError(400, failure.message) from failure
+    except OperationFailure as failure:
+        if old is not None:
+            project.connectors[region, name] = old
+        raise ApiError(400, failure.message) from failure
+    vpcaccess.remove_rules(project, connector.body["name"])
+    project.connectors[region, name] = connector
+    if connector.network is not None:
         vpcaccess.activate(world, project, region, connector)
         connector.body["state"] = state
-    project.connectors[region, name] = connector
     return connector.body
 
 
@@ -192,13 +194,17 @@ def _put_redis(world: World, project: Project, key: Key, body: Json) -> Json:
     if network is not None:
         body["authorizedNetwork"] = f"projects/{project.id}/global/networks/{network}"
     parsed = parse({"tier": "BASIC", "memorySizeGb": 1} | body, REDIS_INSTANCE)
-    project.redis.pop((region, name), None)
-    redis = build(world, project, region, check_redis_id(name), parsed)
-    finish(world, redis)
-    for field in ("host", "port", "state"):
-        if field in parsed:
-            redis.body[field] = parsed[field]
-    IPv4Address(redis.body["host"])
+    if "host" in parsed:
+        IPv4Address(parsed["host"])
+    old = project.redis.pop((region, name), None)
+    try:
+        redis = build(world, project, region, check_redis_id(name), parsed)
+        finish(world, redis)
+    except ApiError:
+        if old is not None:
+            project.redis[region, name] = old
+        raise
+    redis.body |= {field: parsed[field] for field in ("host", "port", "state") if field in parsed}
     if auth_string is not None:
         redis.auth_string = auth_string
         redis.body["authEnabled"] = True
@@ -238,35 +244,6 @@ def _delete_service(_world: World, project: Project, key: Key) -> None:
         raise _missing(key)
 
 
-def _put_policy(_world: World, project: Project, key: Key, body: Json) -> Json:
-    kind = body.get("kind", "HIERARCHY")
-    if kind not in _POLICY_KINDS:
-        raise ApiError(400, f"a policy's kind is one of {', '.join(sorted(_POLICY_KINDS))}, not {kind!r}")
-    policy = Policy(
-        kind=kind,
-        name=key[0],
-        short_name=body.get("shortName", key[0]),
-        rules=tuple({"kind": "compute#firewallPolicyRule"} | rule for rule in body.get("rules", ())),
-        priority=body.get("priority"),
-        networks=frozenset(body.get("networks", ())),
-        region=body.get("region"),
-    )
-    project.policies[key[0]] = policy
-    return _policy_json(policy)
-
-
-def _policy_json(policy: Policy) -> Json:
-    return {
-        "kind": policy.kind,
-        "name": policy.name,
-        "shortName": policy.short_name,
-        "rules": list(policy.rules),
-        "priority": policy.priority,
-        "networks": sorted(policy.networks),
-        "region": policy.region,
-    }
-
-
 def _delete_policy(_world: World, project: Project, key: Key) -> None:
     if project.policies.pop(key[0], None) is None:
         raise _missing(key)
@@ -287,5 +264,5 @@ KINDS: Final[dict[str, Kind]] = {
     ),
     "redis": Kind(_put_redis, _patch_redis, _delete_redis, lambda p: [r.body for r in p.redis.values()], 2),
     "services": Kind(_put_service, None, _delete_service, lambda p: [_service_json(s) for s in p.services.values()], 2),
-    "policies": Kind(_put_policy, None, _delete_policy, lambda p: [_policy_json(x) for x in p.policies.values()], 1),
+    "policies": Kind(put_policy, None, _delete_policy, lambda p: [policy_json(x) for x in p.policies.values()], 1),
 }

@@ -7,7 +7,6 @@ from ipaddress import IPv4Network, ip_network
 from typing import Final
 
 from redis_connectivity_lab.emulator.errors import ApiError, invalid_field, required_field
-from redis_connectivity_lab.emulator.ids import Json
 from redis_connectivity_lab.topology import NetworkId
 
 __all__ = ["RFC1035", "check_name", "network_of", "parse_network", "range_of", "short_name"]
@@ -64,8 +63,3 @@ def range_of(text: str, field: str) -> IPv4Network:
 
 def _bad_range(text: str, field: str) -> ApiError:
     return invalid_field(field, text, "Must be a CIDR address range that is contained in the RFC standards.")
-
-
-def subnetwork_range(subnetwork: Json) -> IPv4Network:
-    """The primary range of a subnetwork resource."""
-    return IPv4Network(subnetwork["ipCidrRange"])

@@ -7,6 +7,7 @@ operation is DONE. `requestId` makes a write idempotent: the same id gives back 
 from __future__ import annotations
 
 import asyncio
+import re
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -133,7 +134,7 @@ class ComputeOperations:
         except OperationFailure as failure:
             operation.failure = failure
         except ApiError as error:
-            operation.failure = OperationFailure(error.reason.upper(), error.message, error.code)
+            operation.failure = OperationFailure(_code(error.reason), error.message, error.code)
         finally:
             call.project.busy.discard(operation.target)
             operation.status = "DONE"
@@ -184,6 +185,12 @@ class ComputeOperations:
         except TimeoutError:
             # The API answers with the operation as it stands; the caller asks again.
             return
+
+
+def _code(reason: str) -> str:
+    """The word that an operation's error uses where an answer's would use `reason`: RESOURCE_NOT_FOUND for notFound."""
+    words = "_".join(re.findall(r"[A-Z]?[a-z]+", reason)).upper()
+    return words if words.startswith("RESOURCE_") else f"RESOURCE_{words}"
 
 
 def _path(call: Call) -> str:

@@ -13,7 +13,7 @@ from ipaddress import IPv4Network
 
 from redis_connectivity_lab.emulator.errors import ApiError
 from redis_connectivity_lab.emulator.ids import Ids, Json
-from redis_connectivity_lab.topology import NetworkId
+from redis_connectivity_lab.topology import NetworkId, Topology
 
 __all__ = ["Connector", "HiddenRule", "Policy", "Project", "Redis", "Service", "Store", "Vm"]
 
@@ -107,6 +107,8 @@ class Project:
     busy: set[str] = field(default_factory=set)
     #: Serialised answers, valid until the next change.
     answers: dict[tuple[str, ...], bytes] = field(default_factory=dict)
+    #: The project's part of the topology, valid until the next change.
+    part: Topology | None = None
 
     def visible_firewalls(self) -> list[Json]:
         """What firewalls.list shows, by name."""
@@ -175,6 +177,7 @@ class Store:
     def touch(self, project: Project) -> None:
         """Something in the project has changed."""
         project.answers.clear()
+        project.part = None
         self._changed()
 
     def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:

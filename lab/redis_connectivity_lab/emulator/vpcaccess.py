@@ -22,7 +22,7 @@ from redis_connectivity_lab.emulator.schema import CONNECTOR, parse
 from redis_connectivity_lab.emulator.store import Connector, HiddenRule, Project
 from redis_connectivity_lab.topology import NetworkId
 
-__all__ = ["activate", "methods", "place", "remove"]
+__all__ = ["activate", "methods", "place", "remove", "remove_rules"]
 
 _TYPE = "type.googleapis.com/google.cloud.vpcaccess.v1.Connector"
 _NOT_FOUND = "The connector is not found."
@@ -106,10 +106,13 @@ def activate(world: World, project: Project, region: str, connector: Connector) 
 def remove(world: World, project: Project, region: str, name: str) -> None:
     """Take a connector away, with the rules that Google made for it."""
     connector = project.connectors.pop((region, name))
-    project.hidden_rules = {
-        key: rule for key, rule in project.hidden_rules.items() if rule.connector != connector.body["name"]
-    }
+    remove_rules(project, connector.body["name"])
     world.store.touch(project)
+
+
+def remove_rules(project: Project, connector: str) -> None:
+    """Take away the rules that Google made for a connector."""
+    project.hidden_rules = {key: rule for key, rule in project.hidden_rules.items() if rule.connector != connector}
 
 
 def _region(call: Call) -> str:

@@ -35,8 +35,3 @@ class Lending(Generic[C]):
             yield client
         finally:
             self._idle.append(client)
-
-    def drain(self) -> list[C]:
-        """Take all idle clients away (to close them)."""
-        taken, self._idle = self._idle, []
-        return taken

@@ -111,4 +111,6 @@ async def _body(response: aiohttp.ClientResponse) -> bytes:
 
 def _told(url: str, status: int, body: bytes) -> str:
     text = " ".join(body[:400].decode(errors="replace").split())
+    if text.startswith("<"):
+        text = ""  # a front end's error page says nothing that its status does not
     return f"{url} answered HTTP {status}: {text}" if text else f"{url} answered HTTP {status}"

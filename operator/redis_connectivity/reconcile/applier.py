@@ -7,11 +7,12 @@ by looking at what is there.
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from hashlib import sha256
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import structlog
 
@@ -46,21 +47,28 @@ class StaleObservationError(Exception):
     """What is there now is not what the plan was made for; look again and plan again."""
 
 
-@dataclass(slots=True)
 class Apply:
-    """One resource's application of actions. `save` persists the ledger; after it returns a crash cannot lose it."""
+    """One resource's application of actions, which may run side by side.
 
-    owner: ResourceId
-    ledger: Ledger
-    save: Callable[[Ledger], Awaitable[None]]
-    lane: Lane
+    `save` persists the ledger; after it returns, a crash cannot lose it.
+    """
 
-    async def record(self, **changes: object) -> None:
-        """Change the ledger and persist it."""
-        ledger = self.ledger.model_copy(update=changes)
-        if ledger != self.ledger:
-            await self.save(ledger)
-            self.ledger = ledger
+    def __init__(
+        self, owner: ResourceId, ledger: Ledger, save: Callable[[Ledger], Awaitable[None]], lane: Lane
+    ) -> None:
+        self.owner = owner
+        self.ledger = ledger
+        self.lane = lane
+        self._save = save
+        self._lock = asyncio.Lock()
+
+    async def record(self, change: Callable[[Ledger], Mapping[str, object]]) -> None:
+        """Change the ledger by fields computed from its present state, and persist it."""
+        async with self._lock:
+            ledger = self.ledger.model_copy(update=dict(change(self.ledger)))
+            if ledger != self.ledger:
+                await self._save(ledger)
+                self.ledger = ledger
 
 
 V = TypeVar("V")
@@ -126,7 +134,7 @@ class Applier:
         entry = PendingRuleWrite.model_validate(
             {"kind": kind, "request_id": str(uuid.uuid4()), "digest": digest, "started": self._now()}
         )
-        await to.record(pending={**to.ledger.pending, name: entry})
+        await to.record(lambda ledger: {"pending": {**ledger.pending, name: entry}})
         return entry.request_id
 
     async def _write_rule(self, kind: str, rule: FirewallRule, to: Apply) -> None:
@@ -146,11 +154,14 @@ class Applier:
         except CloudError:
             await self._forget_pending(rule.name, to)
             raise
-        applied = dict(to.ledger.applied)
-        if fresh is not None:
-            # What we meant to write, with Google's id: a difference to what is there now is somebody else's.
-            applied[rule.name] = applied_form(replace(rule, id=fresh.id))
-        await to.record(applied=applied, pending=_without(to.ledger.pending, rule.name))
+        # What we meant to write, with Google's id: a difference to what is there now is somebody else's.
+        done = {} if fresh is None else {rule.name: applied_form(replace(rule, id=fresh.id))}
+        await to.record(
+            lambda ledger: {
+                "applied": {**ledger.applied, **done},
+                "pending": _without(ledger.pending, rule.name),
+            }
+        )
 
     async def _delete_rule(self, rule: FirewallRule, to: Apply) -> None:
         project = rule.network.project
@@ -168,7 +179,12 @@ class Applier:
         except CloudError:
             await self._forget_pending(rule.name, to)
             raise
-        await to.record(applied=_without(to.ledger.applied, rule.name), pending=_without(to.ledger.pending, rule.name))
+        await to.record(
+            lambda ledger: {
+                "applied": _without(ledger.applied, rule.name),
+                "pending": _without(ledger.pending, rule.name),
+            }
+        )
 
     async def _settle(self, project: str, operation: str, name: str, to: Apply) -> FirewallRule | None:
         return await self._cloud.settle_firewall(
@@ -176,7 +192,7 @@ class Applier:
         )
 
     async def _forget_pending(self, name: str, to: Apply) -> None:
-        await to.record(pending=_without(to.ledger.pending, name))
+        await to.record(lambda ledger: {"pending": _without(ledger.pending, name)})
 
     async def _create_connector(self, action: CreateConnector, to: Apply) -> None:
         _, project, _, region, _, name = action.connector.split("/")
@@ -196,10 +212,7 @@ class Applier:
             max_instances=high,
         )
         before = to.ledger
-        await to.record(
-            claim=ConnectorClaim(connector=action.connector, state=ClaimState.INTENDED),
-            operation=ConnectorOperation(kind="create", started=self._now()),
-        )
+        await self._begin(to, "create", claim=ConnectorClaim(connector=action.connector, state=ClaimState.INTENDED))
         self._may_write()
         try:
             operation = await self._cloud.create_connector(connector, lane=to.lane)
@@ -207,21 +220,20 @@ class Applier:
             raise  # it may have happened: the ledger says that it was meant to
         except CloudError as error:
             # Google refused, so nothing was made. AlreadyExists: somebody was faster, and it is theirs.
-            await to.record(claim=before.claim, operation=None)
+            await to.record(lambda _: {"claim": before.claim, "operation": None})
             await self._cloud.fresh_connector(project, region, name, to.lane)
             if isinstance(error, Conflict):
                 raise StaleObservationError(f"connector {name} was made by somebody else just now") from error
             raise
-        await to.record(
-            claim=ConnectorClaim(connector=action.connector, state=ClaimState.CONFIRMED),
-            operation=ConnectorOperation(kind="create", name=operation, started=self._now()),
+        await self._begin(
+            to, "create", operation, claim=ConnectorClaim(connector=action.connector, state=ClaimState.CONFIRMED)
         )
         await self._cloud.fresh_connector(project, region, name, to.lane)
 
     async def _patch_connector(self, action: PatchConnector, to: Apply) -> None:
         connector = action.connector
         low, high = action.counts or (connector.min_instances, connector.max_instances)
-        await to.record(operation=ConnectorOperation(kind="patch", started=self._now()))
+        await self._begin(to, "patch")
         self._may_write()
         try:
             operation = await self._cloud.patch_connector(
@@ -236,27 +248,38 @@ class Applier:
         except Retryable:
             raise
         except CloudError:
-            await to.record(operation=None)
+            await to.record(lambda _: {"operation": None})
             raise
-        await to.record(operation=ConnectorOperation(kind="patch", name=operation, started=self._now()))
+        await self._begin(to, "patch", operation)
         await self._cloud.fresh_connector(connector.project, connector.region, connector.name, to.lane)
 
     async def _delete_connector(self, connector: Connector, to: Apply) -> None:
-        await to.record(operation=ConnectorOperation(kind="delete", started=self._now()))
+        await self._begin(to, "delete")
         self._may_write()
         try:
             operation = await self._cloud.delete_connector(
                 connector.project, connector.region, connector.name, lane=to.lane
             )
         except NotFound:
-            await to.record(operation=None, claim=None)
+            await to.record(lambda _: {"operation": None, "claim": None})
             view = keys.connectors(connector.project, connector.region)
             self._cloud.inventory.patch_local(view, connector.name, None)
             return
         except Retryable:
             raise
         except CloudError:
-            await to.record(operation=None)
+            await to.record(lambda _: {"operation": None})
             raise
-        await to.record(operation=ConnectorOperation(kind="delete", name=operation, started=self._now()))
+        await self._begin(to, "delete", operation)
         await self._cloud.fresh_connector(connector.project, connector.region, connector.name, to.lane)
+
+    async def _begin(
+        self,
+        to: Apply,
+        kind: Literal["create", "patch", "delete"],
+        name: str = "",
+        **changes: object,
+    ) -> None:
+        """Record a connector operation: before the call without a name, after its answer with one."""
+        operation = ConnectorOperation(kind=kind, name=name, started=self._now())
+        await to.record(lambda _: {"operation": operation, **changes})

@@ -11,6 +11,7 @@ import aiohttp
 import structlog
 
 from redis_connectivity.core.probing import ProbeMemory, ProbeResult, record, verdict_of
+from redis_connectivity.core.timing import backoff_delay
 from redis_connectivity.metrics import Metrics
 from redis_connectivity.probes.check import check
 from redis_connectivity.probes.client import ask
@@ -32,6 +33,9 @@ _INCONCLUSIVE = frozenset(
         FailureCode.TARGET_NOT_ALLOWED,
     }
 )
+
+#: Seconds until a prober that could not be asked is asked again, at first.
+_SOON = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +127,19 @@ class ProbeScheduler:
             async with self._places:
                 await self._once(key, task)
             # A tenth of jitter, so that resources made together are not probed together for ever.
-            wait = task.job.interval * self._rng.uniform(0.9, 1.1)
+            wait = self._pause(task) * self._rng.uniform(0.9, 1.1)
             try:
                 await asyncio.wait_for(task.kick.wait(), wait)
             except TimeoutError:
                 continue
+
+    @staticmethod
+    def _pause(task: _Task) -> float:
+        """Seconds to the next probe. A prober that is only just starting is asked again sooner than at the interval."""
+        memory = task.memory
+        if memory is None or memory.last is None or memory.last.conclusive:
+            return task.job.interval
+        return min(task.job.interval, backoff_delay(memory.failures, base=_SOON))
 
     async def _once(self, key: Key, task: _Task) -> None:
         job = task.job

@@ -6,6 +6,7 @@ writes nothing the second time, neither to Google nor to Kubernetes.
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from redis_connectivity.api.status import RedisConnectivityStatus
 from redis_connectivity.cloud.errors import CloudError
 from redis_connectivity.cloud.facade import GoogleCloud
 from redis_connectivity.cloud.lanes import Lane
-from redis_connectivity.core.actions import CloudAction
+from redis_connectivity.core.actions import CloudAction, DeleteRule, InsertRule, UpdateRule
 from redis_connectivity.core.desired import Desired, resolve
 from redis_connectivity.core.identity import ResourceId
 from redis_connectivity.core.ledger import Ledger
@@ -202,14 +203,24 @@ class Reconciler:
             await self._ledgers.save(desired.owner, changed)
 
         to = Apply(desired.owner, ledger, save, lane)
+        # Connector first, then rules; the rules of one plan do not depend on each other and go side by side.
+        rules = [action for action in plan.actions if isinstance(action, InsertRule | UpdateRule | DeleteRule)]
         for action in plan.actions:
-            try:
-                await self._applier.apply(action, to)
-            except CloudError as error:
-                raise _ActionFailed(action, error) from error
-            self._reporter.applied(desired.owner, action)
-            self._probes.kick(key)
+            if action not in rules:
+                await self._apply_one(key, action, to)
+        results = await asyncio.gather(*(self._apply_one(key, rule, to) for rule in rules), return_exceptions=True)
+        for problem in results:
+            if isinstance(problem, BaseException):
+                raise problem
         return to.ledger
+
+    async def _apply_one(self, key: Key, action: CloudAction, to: Apply) -> None:
+        try:
+            await self._applier.apply(action, to)
+        except CloudError as error:
+            raise _ActionFailed(action, error) from error
+        self._reporter.applied(to.owner, action)
+        self._probes.kick(key)
 
     async def _hold(self, key: Key, body: Body) -> None:
         """Our finalizer must be on the resource before anything of it is made in the cloud."""

@@ -181,17 +181,19 @@ async def test_an_operation_that_fails_and_one_that_does_not_end() -> None:
 
 
 async def test_a_wait_the_server_holds_on_to_is_taken_up_again() -> None:
-    release = asyncio.Event()
+    hold = asyncio.Event()
+    rounds = iter([hold])
 
     async def respond(_: Request) -> Answer:
-        if not release.is_set():
-            release.set()
-            await asyncio.sleep(3)  # the server's hold, longer than the client's round
+        first = next(rounds, None)
+        if first is not None:
+            await first.wait()  # the server's hold, longer than the client's round
         return 200, DONE
 
     async with cloud(respond, timeouts=Timeouts(wait=1.0)) as (opened, server):
         assert (await opened.compute.wait_operation("acme", "op-1", patience=10, lane=REPAIR)).done
         assert len(server.requests) == 2
+        hold.set()
 
 
 async def test_waits_do_not_starve_reads() -> None:

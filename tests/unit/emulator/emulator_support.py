@@ -11,7 +11,6 @@ from google.api_core.client_options import ClientOptions
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import compute_v1, redis_v1, vpcaccess_v1
 
-
 PROJECT = "acme-staging"
 REGION = "us-central1"
 COMPUTE = f"/compute/v1/projects/{PROJECT}"

@@ -9,7 +9,7 @@ from emulator_support import PARENT, PROJECT, REGION, Clients
 from google.api_core import exceptions
 from google.cloud import compute_v1, redis_v1, vpcaccess_v1
 
-from redis_connectivity_lab.emulator import ControlClient
+from redis_connectivity_lab.emulator import ControlClient, schema
 
 NETWORK = f"projects/{PROJECT}/global/networks/staging-vpc"
 
@@ -169,8 +169,6 @@ def test_redis(clients: Clients) -> None:
 
 def test_schemas_know_every_field_of_the_clients() -> None:
     """A field that Google's clients can send must not be refused as unknown."""
-    from redis_connectivity_lab.emulator import schema
-
     pairs = [
         (compute_v1.Firewall, schema.FIREWALL),
         (compute_v1.Network, schema.NETWORK),

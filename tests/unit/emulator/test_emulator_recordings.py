@@ -43,8 +43,8 @@ SHAPES = {
     # With the network's numeric id in place of its name, which the recording has turned into a name.
     "selfLinkWithId": r"https://www\.googleapis\.com/compute/v1/projects/[^/]+/global/networks/\d+",
 }
-#: What the emulator answers and a recording lacks. These recordings are a mock's (or equal to it), which leaves out what
-#: the API's description and the real recording of a network have.
+#: What the emulator answers and a recording lacks. These recordings are a mock's (or equal to it), which leaves out
+#: what the API's description and the real recording of a network have.
 MORE = {
     "compute-firewall": {"logConfig", "routingConfig", "sourceRanges"},
     "vpcaccess-connector-cidr": {"routingConfig"},
