@@ -101,6 +101,7 @@ class _Operator:
         self._settings = settings
         self._stop = stop
         self._health = _Health()
+        self._orphans: set[str] = set()
         self._metrics = Metrics()
         self._kube = KubeClient(load_config(settings.kubeconfig, settings.context))
         self._store = ResourceStore()
@@ -245,7 +246,27 @@ class _Operator:
                 continue
             self._controller.relisted(bodies, known)
             self._health.listed = True
+            await self._tell_orphans({body["metadata"]["uid"] for body in bodies})
             await asyncio.sleep(self._settings.relist_interval)
+
+    async def _tell_orphans(self, living: set[str]) -> None:
+        """Name ledgers whose resource is gone: its finalizer was removed by hand, and with it the duty to clean up."""
+        if not self._election.is_leader:
+            return
+        try:
+            stored = await self._ledgers.stored()
+        except KubeError as error:
+            _log.warning("ledgers.unlisted", error=str(error))
+            return
+        for uid, resource in stored.items():
+            if uid not in living and uid not in self._orphans:
+                self._orphans.add(uid)
+                _log.warning(
+                    "ledger.orphaned",
+                    resource=resource,
+                    configmap=f"{self._settings.namespace}/rconn-ledger-{uid}",
+                    remedy="look at what it names in Google Cloud, then delete the ConfigMap",
+                )
 
     def _acquired(self) -> None:
         """This process leads now: what another one wrote to the ledgers counts, not what is remembered."""

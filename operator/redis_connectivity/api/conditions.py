@@ -46,6 +46,8 @@ class Reason(enum.StrEnum):
     DELETING = "Deleting"
     #: The spec cannot be read; the API server would normally have refused it.
     INVALID_SPEC = "InvalidSpec"
+    #: The record of what the operator made cannot be read; nothing is changed in the cloud until it is mended.
+    LEDGER_UNREADABLE = "LedgerUnreadable"
     #: An earlier hop is not ready, so this one was not judged.
     EARLIER_HOP_NOT_READY = "EarlierHopNotReady"
     #: Google refused a read or write for want of a permission, which the message names.

@@ -30,7 +30,7 @@ from redis_connectivity.core.plan import DeletionPlan, Plan, make_deletion_plan,
 from redis_connectivity.core.statusbuild import StatusInput, build_status, conditions_only
 from redis_connectivity.core.verdict import Verdict, bad, good, unknown
 from redis_connectivity.kube.client import KubeClient
-from redis_connectivity.kube.ledgerstore import LedgerStore
+from redis_connectivity.kube.ledgerstore import LedgerStore, LedgerUnreadable
 from redis_connectivity.reconcile.applier import Applier, Apply, StaleObservationError
 from redis_connectivity.reconcile.explain import failed_write
 from redis_connectivity.reconcile.observer import Observer, interests
@@ -117,11 +117,15 @@ class Reconciler:
         except ValidationError as error:
             return await self._unreadable(key, owner, body, previous, error)
         desired = resolve(owner, spec)
-        if metadata.get("deletionTimestamp"):
-            return await self._delete(key, body, desired, previous, lane)
-        if spec.suspend:
-            return await self._suspend(key, body, previous)
-        return await self._keep(key, body, spec, desired, previous, lane)
+        try:
+            if metadata.get("deletionTimestamp"):
+                return await self._delete(key, body, desired, previous, lane)
+            if spec.suspend:
+                return await self._suspend(key, body, previous)
+            return await self._keep(key, body, spec, desired, previous, lane)
+        except LedgerUnreadable as error:
+            await self._stall(key, body, previous, bad(Reason.LEDGER_UNREADABLE, str(error)))
+            raise TryAgain(str(error)) from error
 
     # --- the resource is wanted
 
@@ -284,19 +288,22 @@ class Reconciler:
                 f" up, remove the finalizer {FINALIZER}."
             )
         self._rest(key)
-        verdict = bad(Reason.INVALID_SPEC, message)
+        await self._stall(key, body, previous, bad(Reason.INVALID_SPEC, message))
+        return Outcome(None)
+
+    async def _stall(self, key: Key, body: Body, previous: RedisConnectivityStatus, verdict: Verdict) -> None:
+        """Say that nothing happens until somebody mends something."""
         status = conditions_only(
             previous,
             {
                 ConditionType.READY: verdict,
-                ConditionType.STALLED: good(Reason.INVALID_SPEC, message),
-                ConditionType.RECONCILING: bad(Reason.WAITING_FOR_CHANGE, "Waits for the spec to be mended."),
+                ConditionType.STALLED: good(verdict.reason, verdict.message),
+                ConditionType.RECONCILING: bad(Reason.WAITING_FOR_CHANGE, "Waits for that to be mended."),
             },
             int(body["metadata"].get("generation", 0)),
             self._now(),
         )
         await self._reporter.tell(key, body, status)
-        return Outcome(None)
 
     # --- the resource is being deleted
 
