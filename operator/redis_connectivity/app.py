@@ -239,6 +239,8 @@ class _Operator:
         while True:
             known = tuple(self._store)
             try:
+                # Ledgers first: a resource made in between is in the list then, and no orphan.
+                stored = await self._ledgers.stored()
                 bodies = await self._kube.list_resources(self._settings.namespaces)
             except KubeError as error:
                 _log.warning("relist.failed", error=str(error))
@@ -246,18 +248,12 @@ class _Operator:
                 continue
             self._controller.relisted(bodies, known)
             self._health.listed = True
-            await self._tell_orphans({body["metadata"]["uid"] for body in bodies})
+            if not self._settings.namespaces:
+                self._tell_orphans(stored, {body["metadata"]["uid"] for body in bodies})
             await asyncio.sleep(self._settings.relist_interval)
 
-    async def _tell_orphans(self, living: set[str]) -> None:
+    def _tell_orphans(self, stored: dict[str, str], living: set[str]) -> None:
         """Name ledgers whose resource is gone: its finalizer was removed by hand, and with it the duty to clean up."""
-        if not self._election.is_leader:
-            return
-        try:
-            stored = await self._ledgers.stored()
-        except KubeError as error:
-            _log.warning("ledgers.unlisted", error=str(error))
-            return
         for uid, resource in stored.items():
             if uid not in living and uid not in self._orphans:
                 self._orphans.add(uid)
