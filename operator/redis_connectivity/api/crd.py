@@ -110,6 +110,13 @@ def crd() -> dict[str, Any]:
     }
 
 
+class _Plain(yaml.SafeDumper):
+    """Without anchors: a list that stands twice is written twice, as people and simple parsers expect."""
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ANN401, ARG002 - yaml's signature
+        return True
+
+
 def crd_yaml() -> str:
     """The CustomResourceDefinition as it stands in crds/."""
-    return _HEADER + yaml.safe_dump(crd(), sort_keys=False, width=110, allow_unicode=True)
+    return _HEADER + yaml.dump(crd(), Dumper=_Plain, sort_keys=False, width=110, allow_unicode=True)

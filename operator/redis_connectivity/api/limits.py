@@ -21,6 +21,7 @@ CONNECTOR_NAME_DOCUMENTED_WEIGHT: Final = 20
 
 #: Project ids: 6-30 characters. Source: Resource Manager, "Creating and managing projects".
 PROJECT_ID_PATTERN: Final = r"^[a-z][-a-z0-9]{4,28}[a-z0-9]$"
+PROJECT_ID_MAX: Final = 30
 
 #: Regions look like us-central1 or northamerica-northeast1; which exist is Google's to say.
 REGION_PATTERN: Final = r"^[a-z]{2,}-[a-z]+[0-9]{1,2}$"
@@ -31,6 +32,7 @@ ENVIRONMENT_MAX: Final = COMPUTE_NAME_MAX - len("-vpc")
 
 #: Memorystore for Redis instance ids: 1-40 characters. Source: redis_v1 `CreateInstanceRequest.instance_id`.
 MEMORYSTORE_ID_PATTERN: Final = r"^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$"
+MEMORYSTORE_ID_MAX: Final = 40
 
 #: A connector placed by range needs exactly a /28. Source: Google's page on connecting to a VPC network.
 CONNECTOR_PREFIX_LENGTH: Final = 28
@@ -54,6 +56,12 @@ PRIVATE_RANGES: Final = (
 )
 
 PORT: Final = (1, 65535)
+
+#: An http or https URL with a host, and perhaps a port and a path. One expression for the API server and for us: what
+#: Go and Python think a URL is differs at the edges.
+HTTP_URL_PATTERN: Final = (
+    r"^https?://([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?([/?][!-~]*)?$"
+)
 
 #: Redis's own port, and the one a Memorystore instance with in-transit encryption listens on.
 REDIS_PORT: Final = 6379

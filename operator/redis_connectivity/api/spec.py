@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import enum
 from ipaddress import IPv4Address, IPv4Network
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
 from pydantic import ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from redis_connectivity.api import limits
 from redis_connectivity.api.base import Model, cel, rule
-from redis_connectivity.api.duration import DURATION_PATTERN, parse_duration
+from redis_connectivity.api.duration import DURATION, Between, not_longer, parse_duration
+from redis_connectivity.api.form import Form
 
 __all__ = [
     "ConnectorManagement",
@@ -36,8 +37,17 @@ __all__ = [
 
 _PRIVATE = " || ".join(f"cidr('{network}').containsCIDR(self)" for network in limits.PRIVATE_RANGES)
 
-ComputeName = Annotated[str, StringConstraints(pattern=limits.COMPUTE_NAME_PATTERN, max_length=limits.COMPUTE_NAME_MAX)]
-Port = Annotated[int, Field(ge=limits.PORT[0], le=limits.PORT[1])]
+#: Greatest length of an address or range: long enough that a wrong one is told what is wrong, not that it is long.
+_ADDRESS_MAX: Final = 253
+
+_LABEL = "characters of a-z, 0-9 and '-', starting with a letter and not ending with '-'"
+
+ComputeName = Annotated[
+    str,
+    StringConstraints(max_length=limits.COMPUTE_NAME_MAX),
+    Form(limits.COMPUTE_NAME_PATTERN, f"must be 1 to 63 {_LABEL}"),
+]
+Port = Annotated[int, Field(strict=True, ge=limits.PORT[0], le=limits.PORT[1])]
 
 
 def _immutable(field: str) -> dict[str, object]:
@@ -97,14 +107,15 @@ class ConnectorSpec(Model):
     name: (
         Annotated[
             str,
-            StringConstraints(pattern=limits.CONNECTOR_NAME_PATTERN, max_length=limits.CONNECTOR_NAME_MAX),
+            StringConstraints(max_length=limits.CONNECTOR_NAME_MAX),
+            Form(limits.CONNECTOR_NAME_PATTERN, f"must be 2 to 25 {_LABEL}"),
         ]
         | None
     ) = Field(default=None, description="Name of the connector. Default: ${environment}-connector.")
     ip_cidr_range: (
         Annotated[
             str,
-            StringConstraints(max_length=18),
+            StringConstraints(max_length=_ADDRESS_MAX),
             Field(
                 json_schema_extra=cel(
                     rule(
@@ -134,12 +145,14 @@ class ConnectorSpec(Model):
     subnet: ConnectorSubnet | None = Field(default=None, description="A subnet made for the connector, instead.")
     min_instances: int | None = Field(
         default=None,
+        strict=True,
         ge=limits.CONNECTOR_MIN_INSTANCES[0],
         le=limits.CONNECTOR_MIN_INSTANCES[1],
         description="Least number of machines (2-9). Default 2. It can only grow.",
     )
     max_instances: int | None = Field(
         default=None,
+        strict=True,
         ge=limits.CONNECTOR_MAX_INSTANCES[0],
         le=limits.CONNECTOR_MAX_INSTANCES[1],
         description="Greatest number of machines (3-10). Default 3, or one more than minInstances. It can only grow.",
@@ -165,6 +178,8 @@ class ConnectorSpec(Model):
             network = IPv4Network(value)
         except ValueError as error:
             raise ValueError(f"{value!r} is not an IPv4 range such as 10.2.0.0/28 ({error})") from error
+        if str(network) != value:
+            raise ValueError(f"{value!r} must be written {network}")
         if network.prefixlen != limits.CONNECTOR_PREFIX_LENGTH:
             raise ValueError(f"{value} must be a /28: a connector takes exactly that")
         if not limits.is_private(network):
@@ -187,9 +202,11 @@ class ConnectorSpec(Model):
 class MemorystoreTarget(Model):
     """A Memorystore for Redis instance, in the resource's project and region."""
 
-    instance: Annotated[str, StringConstraints(pattern=limits.MEMORYSTORE_ID_PATTERN, max_length=40)] = Field(
-        description="The instance's id; host and port are read from Google."
-    )
+    instance: Annotated[
+        str,
+        StringConstraints(max_length=limits.MEMORYSTORE_ID_MAX),
+        Form(limits.MEMORYSTORE_ID_PATTERN, f"must be 1 to 40 {_LABEL}"),
+    ] = Field(description="The instance's id; host and port are read from Google.")
 
 
 class VmTarget(Model):
@@ -197,7 +214,7 @@ class VmTarget(Model):
 
     host: Annotated[
         str,
-        StringConstraints(max_length=15),
+        StringConstraints(max_length=_ADDRESS_MAX),
         Field(
             json_schema_extra=cel(
                 rule("isIP(self) && ip(self).family() == 4", "host must be an IPv4 address such as 10.128.0.5"),
@@ -281,6 +298,7 @@ class FirewallSpec(Model):
 
     priority: int | None = Field(
         default=None,
+        strict=True,
         ge=limits.FIREWALL_PRIORITY[0],
         le=limits.FIREWALL_PRIORITY[1],
         description=(
@@ -301,19 +319,7 @@ class FirewallSpec(Model):
     )
 
 
-Duration = Annotated[
-    str,
-    StringConstraints(pattern=DURATION_PATTERN, min_length=2, max_length=20),
-]
-
-
-def _between(low: float, high: float) -> dict[str, object]:
-    return cel(
-        rule(
-            f"duration(self) >= duration('{int(low * 1000)}ms') && duration(self) <= duration('{int(high * 1000)}ms')",
-            f"must be between {low:g}s and {high:g}s",
-        )
-    )
+Duration = Annotated[str, StringConstraints(max_length=20), DURATION]
 
 
 class ProbeSpec(Model):
@@ -322,29 +328,25 @@ class ProbeSpec(Model):
     model_config = ConfigDict(
         json_schema_extra=cel(
             rule(
-                "duration(self.timeout) <= duration(self.interval)",
+                not_longer("self.timeout", "self.interval"),
                 "timeout must not be longer than interval",
             )
         )
     )
 
-    interval: Annotated[Duration, Field(json_schema_extra=_between(1, 86400))] = Field(
+    interval: Annotated[Duration, Between("1s", "24h")] = Field(
         default="30s", description="Time between probes, such as 30s or 1m30s."
     )
-    timeout: Annotated[Duration, Field(json_schema_extra=_between(0.1, 30))] = Field(
+    timeout: Annotated[Duration, Between("100ms", "30s")] = Field(
         default="5s", description="Deadline of one probe, connecting included."
     )
     prober_url: (
         Annotated[
             str,
             StringConstraints(max_length=2048),
-            Field(
-                json_schema_extra=cel(
-                    rule(
-                        "isURL(self) && url(self).getScheme() in ['http', 'https'] && url(self).getHost() != ''",
-                        "proberUrl must be an http or https URL with a host",
-                    )
-                )
+            Form(
+                limits.HTTP_URL_PATTERN,
+                "must be an http or https URL with a host, such as https://prober-abc-uc.a.run.app",
             ),
         ]
         | None
@@ -356,27 +358,11 @@ class ProbeSpec(Model):
         ),
     )
     failure_threshold: int = Field(
-        default=2, ge=1, le=100, description="Failures in a row after which Reachable turns False."
+        default=2, strict=True, ge=1, le=100, description="Failures in a row after which Reachable turns False."
     )
     success_threshold: int = Field(
-        default=1, ge=1, le=100, description="Successes in a row after which Reachable turns True again."
+        default=1, strict=True, ge=1, le=100, description="Successes in a row after which Reachable turns True again."
     )
-
-    @field_validator("interval", "timeout")
-    @classmethod
-    def _durations_in_bounds(cls, value: str, info: object) -> str:
-        seconds = parse_duration(value)
-        low, high = (1, 86400) if getattr(info, "field_name", "") == "interval" else (0.1, 30)
-        if not low <= seconds <= high:
-            raise ValueError(f"must be between {low:g}s and {high:g}s, not {value}")
-        return value
-
-    @field_validator("prober_url")
-    @classmethod
-    def _url_is_http(cls, value: str | None) -> str | None:
-        if value is not None and not value.startswith(("http://", "https://")):
-            raise ValueError("proberUrl must be an http or https URL with a host")
-        return value
 
     @model_validator(mode="after")
     def _timeout_fits(self) -> Self:
@@ -435,14 +421,20 @@ class RedisConnectivitySpec(Model):
     )
 
     environment: Annotated[
-        str, StringConstraints(pattern=limits.ENVIRONMENT_PATTERN, max_length=limits.ENVIRONMENT_MAX)
+        str,
+        StringConstraints(max_length=limits.ENVIRONMENT_MAX),
+        Form(limits.ENVIRONMENT_PATTERN, f"must be 1 to {limits.ENVIRONMENT_MAX} {_LABEL}"),
     ] = Field(description="Word that names the environment; network and connector are named after it.")
-    project_id: Annotated[str, StringConstraints(pattern=limits.PROJECT_ID_PATTERN, max_length=30)] = Field(
-        description="Google Cloud project of network, connector and Redis."
-    )
-    region: Annotated[str, StringConstraints(pattern=limits.REGION_PATTERN, max_length=32)] = Field(
-        description="Region of the connector; Cloud Run must be in the same one."
-    )
+    project_id: Annotated[
+        str,
+        StringConstraints(max_length=limits.PROJECT_ID_MAX),
+        Form(limits.PROJECT_ID_PATTERN, f"must be a project's id (not its number or title): 6 to 30 {_LABEL}"),
+    ] = Field(description="Google Cloud project of network, connector and Redis.")
+    region: Annotated[
+        str,
+        StringConstraints(max_length=32),
+        Form(limits.REGION_PATTERN, "must be a region such as us-central1 (a zone such as us-central1-a is not one)"),
+    ] = Field(description="Region of the connector; Cloud Run must be in the same one.")
     network: NetworkSpec | None = Field(default=None, description="The VPC network, unless it is ${environment}-vpc.")
     connector: ConnectorSpec = Field(description="The Serverless VPC Access connector.")
     redis: RedisTarget = Field(description="Where Redis is.")
@@ -456,4 +448,4 @@ class RedisConnectivitySpec(Model):
         default=DeletionPolicy.DELETE,
         description="Delete: remove what the operator made. Retain: leave it in place.",
     )
-    suspend: bool = Field(default=False, description="True: change nothing until it is false again.")
+    suspend: bool = Field(default=False, strict=True, description="True: change nothing until it is false again.")
