@@ -2,230 +2,179 @@
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Callable
-from typing import Any
+from typing import Final
 
-from redis_connectivity.probes.model import ProbeAnswer
-from redis_connectivity_lab.asking import ask_prober
-from redis_connectivity_lab.controlplane import ControlPlaneError
-from redis_connectivity_lab.controlplane.waiting import DeadlineExceededError, wait_until
-from redis_connectivity_lab.emulator.control_client import ControlError
+from redis_connectivity.probes.model import FailureCode
+from redis_connectivity_lab.acts import Acts
+from redis_connectivity_lab.asking import REDIS_PORT
 from redis_connectivity_lab.narrator import Narrator, StepFailedError
+from redis_connectivity_lab.site import Body, told
 from redis_connectivity_lab.stack import Lab
-from redis_connectivity_lab.worlds import Environment
+from redis_connectivity_lab.worlds import DENY_PRIORITY, FOREIGN_RULE, Environment
 
 __all__ = ["play"]
 
-#: Seconds that a step may take beyond the emulated Google's own time.
-_PATIENCE = 45.0
-_CONDITIONS = ("NetworkReady", "ConnectorReady", "RedisReady", "FirewallReady", "InSync", "Reachable", "Ready")
+#: What the monitoring team changes its own rule to.
+_FOREIGN_PRIORITY: Final = 850
+#: A range that nothing of the lab's is in.
+_ELSEWHERE: Final = "192.168.77.7/32"
 
 
-def play(lab: Lab, narrator: Narrator, env: Environment) -> None:
-    """Play all steps for one environment."""
-    _Play(lab, narrator, env).all()
+def play(lab: Lab, narrator: Narrator, env: Environment, patience: float) -> None:
+    """Play the whole story for one environment."""
+    _Outage(lab, narrator, env, patience).play()
 
 
-class _Play:
-    def __init__(self, lab: Lab, narrator: Narrator, env: Environment) -> None:
-        self.lab = lab
-        self.narrator = narrator
-        self.env = env
-        self.control = lab.cloud.control
-        self.told: dict[str, str] = {}
+class _Outage(Acts):
+    def play(self) -> None:
+        env = self.env
+        self.narrator.chapter(env.title)
+        self._set_the_scene()
+        self.step("baseline", _BASELINE[env.ours], self._baseline)
+        self.step("apply", "kubectl apply is accepted", self.apply)
+        self.step("ready", f"{env.resource} turns Ready", self.ready, "apply")
+        self.step("ping", "PING is answered from behind the connector", self._opened, "ready")
+        self.step("deleted", "the rule deleted by hand is put back", self._delete_rule, "ready")
+        self.step("narrowed", "the rule narrowed by hand is widened again", self._narrow_rule, "deleted")
+        self.step("foreign", "a foreign rule that its owner changes is left alone", self._foreign_rule, "ready")
+        self.step("delete", "kubectl delete removes what is ours, and nothing else", self._delete, "apply")
+        self.step("closed", "the path is cut again", self._closed, "delete")
 
-    def all(self) -> None:
+    # --- before
+
+    def _set_the_scene(self) -> None:
         env, narrator = self.env, self.narrator
-        kind = "a VM" if "vm" in env.redis else "Memorystore"
-        narrator.chapter(f"{env.word}: Cloud Run → VPC connector → {kind}")
-        narrator.say(f"Network {env.network} is hardened: its owners deny all ingress and all egress at priority 900.")
-        self._step("baseline: PING does not get through", self.baseline)
-        self._step(f"kubectl apply, then {env.resource} is Ready", self.apply)
-        self._step("PING from behind the connector is answered", self.ping)
-        self._step("a rule deleted by hand is noticed and put back", self.delete_rule)
-        self._step("a rule narrowed by hand is widened again", self.narrow_rule)
-        self._step("a foreign rule that somebody changes is left alone", self.foreign_rule)
-        self._step("kubectl delete removes what is ours and nothing else", self.delete)
-        self._step("the path is closed again", self.closed)
+        narrator.say(
+            f"Network {env.network} of project {env.project} is hardened: its security team denies all ingress and"
+            f" egress at priority {DENY_PRIORITY}, which beats the allows that Google makes for a connector (1000)."
+        )
+        state = self.site.connectors().get(env.connector)
+        narrator.say(f"Connector {env.connector}: {f'{state}, made by somebody else' if state else 'not there yet'}.")
+        hosts = {one["id"]: one for one in self.lab.cloud.status()["hosts"]}
+        redis = hosts.get(env.host_id, {}).get("redis")
+        narrator.say(f"Redis at {env.target}:{REDIS_PORT}: {redis}. Firewall rules of the network, strongest first:")
+        self._show_rules()
 
-    def _step(self, expected: str, action: Callable[[], str]) -> None:
-        def tried() -> str:
-            try:
-                return action()
-            except (ControlPlaneError, ControlError) as error:
-                raise StepFailedError(str(error)) from error
+    def _show_rules(self) -> None:
+        rules = sorted(self.site.rules().values(), key=lambda one: (one["priority"], one["direction"], one["name"]))
+        self.narrator.show("\n".join(told(one) for one in rules))
 
-        self.narrator.step(expected, tried, self._evidence)
-
-    def _evidence(self) -> str:
-        body = self.lab.get(self.env.namespace, self.env.resource) or {}
-        status = json.dumps(body.get("status", {}), indent=1)
-        return f"status of {self.env.resource}: {status}\noperator's log ends:\n{self.lab.operator.log_tail(25)}"
-
-    # --- the steps
-
-    def baseline(self) -> str:
-        answer = self._ask()
+    def _baseline(self) -> str:
+        self.narrator.say(f"PING {self.env.target}:{REDIS_PORT}, asked of {self.site.prober_url} …")
+        answer = self.site.ask()
         if answer.failure is None:
             raise StepFailedError("PING was answered, so there is nothing to repair")
-        return f"{answer.failure.code}: {answer.failure.message}"
+        seen = self.failure_told(answer.failure)
+        # Without its connector a Cloud Run service does not even start.
+        expected = FailureCode.PROBER_UNAVAILABLE if self.env.ours else FailureCode.CONNECT_TIMEOUT
+        if answer.failure.code is not expected:
+            raise StepFailedError(seen)
+        return seen
 
-    def apply(self) -> str:
-        env = self.env
-        file = self.lab.folder / f"{env.word}-redisconnectivity.yaml"
-        file.write_text(env.manifest_yaml(self.lab.cloud.url), encoding="utf-8")
-        self.narrator.show(file.read_text(encoding="utf-8"))
-        self.narrator.say("$ kubectl apply -f redisconnectivity.yaml")
-        begun = time.monotonic()
-        self.narrator.say(self.lab.kubectl("apply", "-f", str(file)).strip())
-        self._watch(lambda status: _status_of(status, "Ready") == "True", "Ready")
-        seconds = time.monotonic() - begun
-        self.narrator.show(self.lab.kubectl("get", "rconn", env.resource, "-n", env.namespace))
-        return f"Ready after {seconds:.2f} s"
+    # --- applied
 
-    def ping(self) -> str:
-        answer = self._ask()
-        if answer.failure is not None:
-            raise StepFailedError(f"{answer.failure.code}: {answer.failure.message}")
-        return f"PONG in {answer.latency_seconds * 1000:.1f} ms, through the connector's own network"
+    def _opened(self) -> str:
+        self.narrator.say("What the operator made:")
+        self.narrator.show("\n".join(told(one) for one in self.site.own_rules().values()))
+        return self.ping()
 
-    def delete_rule(self) -> str:
-        rule = self._own_rule()
-        begun = time.monotonic()
-        self.narrator.say(f"somebody@example.com deletes firewall rule {rule}")
-        self.control.delete("firewalls", self.env.project, rule)
-        return self._repaired(rule, begun, lambda found: found is not None)
+    def _delete_rule(self) -> str:
+        before = self.site.opening_rule()
+        name = before["name"]
+        return self.healed(
+            f"Somebody deletes firewall rule {name}.",
+            lambda: self.site.delete_rule(name),
+            lambda: _same(self.site.rule(name), before),
+        ).told()
 
-    def narrow_rule(self) -> str:
-        rule = self._own_rule()
-        field = "sourceRanges" if "vm" in self.env.redis else "destinationRanges"
-        before = self._rule(rule)[field]
-        begun = time.monotonic()
-        self.narrator.say(f"somebody@example.com sets {field} of {rule} to 192.168.77.7/32 (was {', '.join(before)})")
-        narrowed: dict[str, Any] = {field: ["192.168.77.7/32"]}
-        self.control.patch("firewalls", self.env.project, rule, **narrowed)
-        return self._repaired(rule, begun, lambda found: found is not None and found[field] == before)
+    def _narrow_rule(self) -> str:
+        before = self.site.opening_rule()
+        name, field = before["name"], self.env.ranges_field
+        narrowed: Body = {field: [_ELSEWHERE]}
+        return self.healed(
+            f"Somebody sets {field} of {name} to {_ELSEWHERE} (it was {', '.join(before[field])}).",
+            lambda: self.site.change_rule(name, **narrowed),
+            lambda: _same(self.site.rule(name), before),
+        ).told()
 
-    def foreign_rule(self) -> str:
-        env = self.env
-        mark = max((int(one["seq"]) for one in self.control.audit()), default=0)
-        self.narrator.say("monitoring@example.com sets the priority of monitoring-allow-ssh to 850")
-        self.control.patch(
-            "firewalls", env.project, "monitoring-allow-ssh", actor="monitoring@example.com", priority=850
-        )
+    def _foreign_rule(self) -> str:
+        env, control = self.env, self.site.control
+        mark = self.site.mark()
+        actor = "monitoring@example.com"
+        self.narrator.say(f"{actor} sets the priority of its own rule {FOREIGN_RULE} to {_FOREIGN_PRIORITY}.")
+        control.patch("firewalls", env.project, FOREIGN_RULE, actor=actor, priority=_FOREIGN_PRIORITY)
 
-        def polled() -> bool:
-            lists = self.control.audit(since=mark, project=env.project, method="compute.firewalls.list")
-            return len([one for one in lists if one["seq"] > mark]) >= 2
+        def looked() -> bool:
+            # The first list may have begun before the change; the second one has certainly seen it.
+            return len(control.audit(since=mark, project=env.project, method="compute.firewalls.list")) > 1
 
-        wait_until(polled, deadline=_PATIENCE, describe="the operator to list the firewall rules again")
-        writes = [
-            one
-            for one in self.control.audit(since=mark, project=env.project, kind="write")
-            if "monitoring-allow-ssh" in one["resource"]
-        ]
+        self.wait(looked, "the operator to list the firewall rules twice")
+        writes = self.site.operator_writes(mark)
         if writes:
-            raise StepFailedError(f"the operator wrote to it: {writes[0]['method']}")
-        if self._rule("monitoring-allow-ssh")["priority"] != 850:
-            raise StepFailedError("its priority was changed back")
-        return "seen, and not touched"
+            raise StepFailedError(f"the operator wrote: {writes[0]['method']} {writes[0]['resource']}")
+        rule = self.site.rule(FOREIGN_RULE)
+        if rule is None or rule["priority"] != _FOREIGN_PRIORITY:
+            raise StepFailedError(f"the rule is not as its owner left it: {rule and told(rule)}")
+        return "listed again by the operator, and by the audit log no write followed"
 
-    def delete(self) -> str:
+    # --- deleted
+
+    def _delete(self) -> str:
         env = self.env
-        self.narrator.say(f"$ kubectl delete rconn {env.resource} -n {env.namespace}")
+        foreign = self.site.foreign_rules()
+        self.narrator.say(f"$ kubectl delete rconn {env.resource} -n {env.namespace}", "bold")
         begun = time.monotonic()
-        done = self.lab.kubectl("delete", "rconn", env.resource, "-n", env.namespace, f"--timeout={_PATIENCE:.0f}s")
+        self.narrator.show(self.resource.delete(self.patience))
         seconds = time.monotonic() - begun
-        self.narrator.say(done.strip())
-        left = sorted(
-            one["name"] for one in self.control.list("firewalls", env.project) if not one["name"].startswith("aet-")
-        )
-        expected = ["monitoring-allow-ssh", "security-deny-all-egress", "security-deny-all-ingress"]
-        if left != expected:
-            raise StepFailedError(f"rules left: {', '.join(left)}")
-        connectors = [one["name"].rsplit("/", 1)[-1] for one in self.control.list("connectors", env.project)]
+        if left := self.site.own_rules():
+            raise StepFailedError(f"rules of the operator's are left: {', '.join(left)}")
+        if (now := self.site.foreign_rules()) != foreign:
+            raise StepFailedError(
+                f"foreign rules have changed: {sorted(foreign)} became {sorted(now)}, or their fields"
+            )
+        connectors = sorted(self.site.connectors())
         if connectors != ([] if env.ours else [env.connector]):
-            raise StepFailedError(f"connectors left: {connectors}")
-        fate = "its own connector is gone" if env.ours else "the connector that somebody else made stays"
-        return f"rules gone after {seconds:.2f} s, {fate}, foreign rules stay"
+            raise StepFailedError(f"connectors left: {', '.join(connectors) or 'none'}")
+        self._only_own_writes()
+        fate = (
+            "the connector it made are gone" if env.ours else "nothing else is gone (the connector is somebody else's)"
+        )
+        return f"its rules and {fate} after {seconds:.2f} s; {len(foreign)} foreign rules are as they were"
 
-    def closed(self) -> str:
-        def failing() -> ProbeAnswer | None:
-            answer = self._ask()
-            return answer if answer.failure is not None else None
+    def _only_own_writes(self) -> None:
+        """By the audit log, whatever the operator ever wrote to in this project is its own."""
+        own = {f"connectors/{self.env.connector}"} if self.env.ours else set()
+        strangers = [
+            f"{one['method']} {one['resource']}"
+            for one in self.site.operator_writes(0)
+            if "/firewalls/allow-vpc-connector-" not in one["resource"]
+            and not any(one["resource"].endswith(name) for name in own)
+        ]
+        if strangers:
+            raise StepFailedError(f"the operator wrote to what is not its own: {', '.join(strangers)}")
 
-        answer = self._wait(failing, "PING not to be answered any more")
-        return str(answer.failure.code) if answer.failure else ""
-
-    # --- what they are made of
-
-    def _ask(self) -> ProbeAnswer:
-        return ask_prober(self.env.prober_url(self.lab.cloud.url), self.env.target)
-
-    def _rule(self, name: str) -> dict[str, Any]:
-        found = next((one for one in self.control.list("firewalls", self.env.project) if one["name"] == name), None)
-        if found is None:
-            raise StepFailedError(f"there is no rule {name}")
-        return found
-
-    def _own_rule(self) -> str:
-        """The rule without which the path is shut: ingress to the VM, egress to Memorystore."""
-        body = self.lab.get(self.env.namespace, self.env.resource) or {}
-        direction = "INGRESS" if "vm" in self.env.redis else "EGRESS"
-        for rule in body.get("status", {}).get("firewallRules", []):
-            if rule["direction"] == direction:
-                return str(rule["name"])
-        raise StepFailedError(f"status names no {direction} rule")
-
-    def _repaired(self, rule: str, begun: float, whole: Callable[[dict[str, Any] | None], bool]) -> str:
-        """Wait until the emulated cloud has the rule whole again, the status tells it, and PING is answered."""
-        self.lab.cloud.settle()
-        cut = self._ask()
-        between = f"in between: {cut.failure.code}" if cut.failure else "repaired before a PING could fail"
-
-        def as_before() -> bool:
-            rules = {one["name"]: one for one in self.control.list("firewalls", self.env.project)}
-            return whole(rules.get(rule))
-
-        self._wait(as_before, f"{rule} to be repaired")
-        seconds = time.monotonic() - begun
-
-        def told() -> bool:
-            drift = (self.lab.get(self.env.namespace, self.env.resource) or {}).get("status", {}).get("drift", [])
-            return bool(drift) and drift[-1]["name"] == rule and "repaired" in drift[-1]
-
-        self._wait(told, "status.drift to tell of the repair")
-
-        def answered() -> ProbeAnswer | None:
-            answer = self._ask()
-            return answer if answer.ok else None
-
-        answer = self._wait(answered, "PING to be answered again")
-        self._watch(lambda status: _status_of(status, "Ready") == "True", "Ready")
-        return f"repaired after {seconds:.2f} s ({between}), PONG in {answer.latency_seconds * 1000:.1f} ms"
-
-    def _watch(self, done: Callable[[dict[str, Any]], bool], what: str) -> None:
-        """Tell each condition that turns, until `done`."""
-
-        def look() -> bool:
-            status = (self.lab.get(self.env.namespace, self.env.resource) or {}).get("status", {})
-            for one in status.get("conditions", []):
-                now = f"{one['status']} ({one['reason']})"
-                if one["type"] in _CONDITIONS and self.told.get(one["type"]) != now:
-                    self.told[one["type"]] = now
-                    self.narrator.say(f"    {one['type']:15} {now}")
-            return done(status)
-
-        self._wait(look, f"{self.env.resource} to be {what}")
-
-    def _wait(self, predicate: Callable[[], Any], what: str) -> Any:  # noqa: ANN401 - whatever the predicate answers
-        try:
-            return wait_until(predicate, deadline=_PATIENCE, describe=what)
-        except DeadlineExceededError as error:
-            raise StepFailedError(str(error)) from error
+    def _closed(self) -> str:
+        answer = self.wait(lambda: _failed(self), "PING not to be answered any more")
+        self.narrator.say("What is left:")
+        self._show_rules()
+        return answer
 
 
-def _status_of(status: dict[str, Any], kind: str) -> str:
-    return next((str(one["status"]) for one in status.get("conditions", []) if one["type"] == kind), "")
+_BASELINE: Final = {
+    False: "baseline: PING times out, with connector READY and Redis running",
+    True: "baseline: nobody can even ask, there is no connector",
+}
+
+
+def _failed(acts: Acts) -> str | None:
+    failure = acts.site.ask().failure
+    return acts.failure_told(failure) if failure else None
+
+
+def _same(rule: Body | None, before: Body) -> bool:
+    """Whether a rule does what it did; one that was made anew has another id and birthday."""
+    given_by_google = {"id", "creationTimestamp", "selfLink"}
+    return rule is not None and {name: rule[name] for name in rule if name not in given_by_google} == {
+        name: before[name] for name in before if name not in given_by_google
+    }

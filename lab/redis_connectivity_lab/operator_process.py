@@ -14,9 +14,13 @@ from typing import Any
 from redis_connectivity_lab.controlplane.process import ServerProcess
 from redis_connectivity_lab.controlplane.waiting import wait_until
 
-__all__ = ["OperatorProcess"]
+__all__ = ["OperatorEndedError", "OperatorProcess"]
 
 _READY_DEADLINE = 60.0
+
+
+class OperatorEndedError(RuntimeError):
+    """The operator ended when it should have become ready; the message has the end of its log."""
 
 
 class OperatorProcess:
@@ -80,7 +84,7 @@ class OperatorProcess:
             describe=lambda: f"the operator to be ready; its log ends:\n{self.log_tail()}",
         )
         if process.exited.is_set():
-            raise RuntimeError(f"the operator ended with {process.returncode}; its log ends:\n{self.log_tail()}")
+            raise OperatorEndedError(f"the operator ended with {process.returncode}; its log ends:\n{self.log_tail()}")
 
     def stop(self, grace: float = 30.0) -> int | None:
         """SIGTERM, and SIGKILL after `grace` seconds; answers its exit code."""
@@ -103,6 +107,11 @@ class OperatorProcess:
     def pid(self) -> int:
         """Its process id."""
         return self._running.pid
+
+    @property
+    def url(self) -> str:
+        """Where it answers /metrics, /healthz and /readyz."""
+        return f"http://127.0.0.1:{self._port()}"
 
     def metrics(self) -> str:
         """What /metrics says now."""

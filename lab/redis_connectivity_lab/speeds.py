@@ -6,7 +6,10 @@ import enum
 
 from redis_connectivity_lab.emulator.timings import Timings
 
-__all__ = ["Speed", "timings_of"]
+__all__ = ["Speed", "patience", "timings_of"]
+
+#: Seconds that anything may take beyond Google's own time, on a busy machine.
+_SLACK = 45.0
 
 
 class Speed(enum.StrEnum):
@@ -22,3 +25,11 @@ def timings_of(speed: Speed) -> Timings:
     if speed is Speed.INSTANT:
         return Timings.instant()
     return Timings.realistic() if speed is Speed.REALISTIC else Timings()
+
+
+def patience(speed: Speed) -> float:
+    """Seconds after which something that should have happened has not."""
+    took = timings_of(speed)
+    longest = max(took.connector_create, took.connector_delete)
+    # The longest story is a connector in ERROR: removed, then made anew, then the rules.
+    return _SLACK + longest * 3 + took.firewall * 4

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Final, Literal, Self
 
 from redis_connectivity_lab.cloudside import CloudSide
 from redis_connectivity_lab.controlplane import Binaries, ControlPlane, find
@@ -17,12 +16,12 @@ from redis_connectivity_lab.dataplane.launch import Kind
 from redis_connectivity_lab.emulator.timings import Timings
 from redis_connectivity_lab.operator_process import OperatorProcess
 
-__all__ = ["PROJECT_ROOT", "Lab", "install_manifests"]
+__all__ = ["OPERATOR_NAMESPACE", "PROJECT_ROOT", "Lab", "install_manifests"]
 
 #: The clone: crds/ and manifests/ are there.
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 
-OPERATOR_NAMESPACE = "redis-connectivity-system"
+OPERATOR_NAMESPACE: Final = "redis-connectivity-system"
 _SERVICE_ACCOUNT = "redis-connectivity"
 
 
@@ -32,6 +31,12 @@ def install_manifests(control_plane: ControlPlane) -> None:
     control_plane.kubectl("apply", "-k", str(PROJECT_ROOT / "crds"))
     control_plane.kubectl(
         "wait", "--for=condition=Established", "crd/redisconnectivities.redisconnectivity.io", "--timeout=30s"
+    )
+    # Established comes a moment before the API server can store: until then it answers "storage is (re)initializing".
+    wait_until(
+        lambda: control_plane.kubectl("get", "rconn", "-A", check=False).returncode == 0,
+        deadline=30,
+        describe="the API server to serve RedisConnectivity",
     )
     for name in ("namespace", "serviceaccount", "rbac"):
         control_plane.kubectl("apply", "-f", str(base / f"{name}.yaml"))
@@ -68,9 +73,11 @@ class Lab:
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
-            self.folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="redis-connectivity-lab-")))
             self._say("Starting etcd and kube-apiserver …")
             self.control_plane = stack.enter_context(ControlPlane(self._binaries or find()))
+            # In the control plane's own: the next one sweeps up what a killed lab leaves behind.
+            self.folder = self.control_plane.folder / "lab"
+            self.folder.mkdir()
             install_manifests(self.control_plane)
             self._say(f"Kubernetes API server at {self.control_plane.url}, with the shipped CRD and rights.")
             stack.enter_context(self.cloud)

@@ -8,21 +8,50 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import yaml
 
 from redis_connectivity_lab.emulator.control_client import ControlClient
 
-__all__ = ["ENVIRONMENTS", "PRODUCTION", "STAGING", "Environment", "seed"]
+__all__ = [
+    "DENY_PRIORITY",
+    "ENVIRONMENTS",
+    "FOREIGN_RULE",
+    "PRODUCTION",
+    "REGION",
+    "SOMEBODY",
+    "STAGING",
+    "Environment",
+    "environment_of",
+    "seed",
+]
 
 REGION: Final = "us-central1"
-_DENY_PRIORITY: Final = 900
+#: Of the security team's denies: stronger than Google's own allows for a connector, which have 1000.
+DENY_PRIORITY: Final = 900
+#: Harmless, and nobody's business but the monitoring team's.
+FOREIGN_RULE: Final = "monitoring-allow-ssh"
+#: Who breaks things in the console, in the emulator's audit log.
+SOMEBODY: Final = "somebody@example.com"
 
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """One of the demo's environments. `ours` says whether the operator makes the connector."""
+    """One of the demo's environments.
+
+    Attributes:
+        word: Its name, which names network, project and namespace too.
+        resource: The resource's name.
+        connector: The connector's name, as the operator would choose it.
+        connector_range: The connector's /28.
+        redis: `spec.redis`.
+        target: Redis' address.
+        host_id: The machine that Redis runs on, as the data plane names it.
+        ours: Whether the operator makes the connector.
+        opening: Direction of the rule without which the path is shut: a VM is guarded at its own door (ingress), no
+            rule can apply on Google's side of a peering, so there only the connector's egress counts.
+    """
 
     word: str
     resource: str
@@ -30,7 +59,19 @@ class Environment:
     connector_range: str
     redis: dict[str, Any]
     target: str
+    host_id: str
     ours: bool
+    opening: Literal["INGRESS", "EGRESS"]
+
+    @property
+    def title(self) -> str:
+        """The path in words."""
+        return f"{self.word}: Cloud Run → VPC connector → {'Redis on a VM' if 'vm' in self.redis else 'Memorystore'}"
+
+    @property
+    def ranges_field(self) -> Literal["sourceRanges", "destinationRanges"]:
+        """The field of the opening rule that says whose traffic it is for."""
+        return "sourceRanges" if self.opening == "INGRESS" else "destinationRanges"
 
     @property
     def project(self) -> str:
@@ -56,8 +97,8 @@ class Environment:
         """Where the prober on the emulated Cloud Run answers."""
         return f"{google}/_run/{self.project}/{REGION}/prober"
 
-    def manifest(self, google: str) -> dict[str, Any]:
-        """The resource that opens the path."""
+    def manifest(self, google: str, interval: str = "2s") -> dict[str, Any]:
+        """The resource that opens the path; `interval` is the time between two probes."""
         return {
             "apiVersion": "redisconnectivity.io/v1alpha1",
             "kind": "RedisConnectivity",
@@ -68,13 +109,13 @@ class Environment:
                 "region": REGION,
                 "connector": {"ipCidrRange": self.connector_range},
                 "redis": self.redis,
-                "probe": {"proberUrl": self.prober_url(google), "interval": "2s", "timeout": "1s"},
+                "probe": {"proberUrl": self.prober_url(google), "interval": interval, "timeout": "1s"},
             },
         }
 
-    def manifest_yaml(self, google: str) -> str:
+    def manifest_yaml(self, google: str, interval: str = "2s") -> str:
         """The resource as a user writes it."""
-        return yaml.safe_dump(self.manifest(google), sort_keys=False)
+        return yaml.safe_dump(self.manifest(google, interval), sort_keys=False)
 
 
 STAGING: Final = Environment(
@@ -84,7 +125,9 @@ STAGING: Final = Environment(
     connector_range="10.2.0.0/28",
     redis={"vm": {"host": "10.128.0.5", "port": 6379, "targetTags": ["redis-instance"]}},
     target="10.128.0.5",
+    host_id=f"projects/acme-staging/zones/{REGION}-a/instances/redis-vm",
     ours=False,
+    opening="INGRESS",
 )
 PRODUCTION: Final = Environment(
     word="production",
@@ -93,9 +136,16 @@ PRODUCTION: Final = Environment(
     connector_range="10.3.0.0/28",
     redis={"memorystore": {"instance": "chat-cache"}},
     target="10.129.0.3",
+    host_id=f"projects/acme-production/locations/{REGION}/instances/chat-cache",
     ours=True,
+    opening="EGRESS",
 )
 ENVIRONMENTS: Final = (STAGING, PRODUCTION)
+
+
+def environment_of(word: str) -> Environment:
+    """An environment by its word; raises KeyError."""
+    return {env.word: env for env in ENVIRONMENTS}[word]
 
 
 def seed(control: ControlClient) -> None:
@@ -114,14 +164,14 @@ def seed(control: ControlClient) -> None:
                 actor="security@example.com",
                 network=env.network,
                 direction=direction,
-                priority=_DENY_PRIORITY,
+                priority=DENY_PRIORITY,
                 denied=[{"IPProtocol": "all"}],
                 **{field: ["0.0.0.0/0"]},
             )
         control.put(
             "firewalls",
             env.project,
-            "monitoring-allow-ssh",
+            FOREIGN_RULE,
             actor="monitoring@example.com",
             network=env.network,
             direction="INGRESS",

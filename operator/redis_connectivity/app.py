@@ -40,7 +40,7 @@ _log = structlog.get_logger(__name__)
 
 _LEASE_NAME = "redis-connectivity"
 #: Seconds between two tries to reach the API server at the start.
-_KUBE_RETRY = 2.0
+_KUBE_RETRY = 0.5
 
 
 class OperatorFailedError(Exception):

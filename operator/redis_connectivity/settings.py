@@ -12,7 +12,7 @@ import uuid
 from pathlib import Path
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 __all__ = ["ENV_PREFIX", "Credentials", "LogFormat", "LogLevel", "Settings", "default_identity"]
@@ -73,7 +73,7 @@ class Settings(BaseSettings):
 
     kubeconfig: Path | None = Field(default=None, description="Kubeconfig file; without it the pod's own account.")
     context: str | None = Field(default=None, description="Context of the kubeconfig.")
-    namespaces: Annotated[tuple[str, ...], NoDecode] = Field(
+    namespaces: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)] = Field(
         default=(), description="Namespaces to watch, separated by commas; none means all."
     )
     namespace: str = Field(

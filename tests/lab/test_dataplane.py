@@ -27,6 +27,7 @@ from unit.dataplane.dataplane_values import (
     VM,
     host,
     rule,
+    skip_where_impossible,
     topology,
 )
 
@@ -42,6 +43,7 @@ CLOSED_OUT = rule("closed-out", allow=False, direction=EGRESS, matches=(ALL,))
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=["namespaces", "relay"])
 async def running(request: pytest.FixtureRequest) -> AsyncIterator[DataPlane]:
+    skip_where_impossible(request.param)
     async with await open_dataplane(request.param) as opened:
         print(opened.describe())
         yield opened
@@ -208,7 +210,7 @@ async def test_topologies_coalesce_and_the_latest_wins(dataplane: DataPlane) -> 
 async def test_an_impossible_topology_changes_nothing(dataplane: DataPlane) -> None:
     await dataplane.apply(topology(ALLOW))
     with pytest.raises(DataPlaneError, match="no port range"):
-        await dataplane.apply(topology(rule(matches=(L4Match("tcp", ((9, 1),)),)), hosts=()))
+        await dataplane.apply(topology(rule(matches=(L4Match("tcp", ((9, 1),)),)), hosts=(CONNECTOR,)))
     assert await fate(dataplane, VM) is PASSES
     await dataplane.apply(topology())
     assert await fate(dataplane, VM) is TIMES_OUT

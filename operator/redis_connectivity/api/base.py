@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
 GROUP: Final = "redisconnectivity.io"
@@ -24,6 +24,14 @@ FINALIZER: Final = f"{GROUP}/finalizer"
 def rule(expression: str, message: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - CEL rule fields as they are
     """One x-kubernetes-validations entry: `message` is what the user reads when `expression` is false."""
     return {"rule": expression, "message": message, **more}
+
+
+def problems(error: ValidationError) -> list[str]:
+    """What is wrong with a spec, a sentence each: the field as the user wrote it, then what is the matter with it."""
+    return [
+        f"{'.'.join(str(part) for part in ('spec', *one['loc']))}: {one['msg'].removeprefix('Value error, ')}"
+        for one in error.errors(include_url=False, include_context=False, include_input=False)
+    ]
 
 
 class Model(BaseModel):

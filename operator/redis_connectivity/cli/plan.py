@@ -12,7 +12,7 @@ import typer
 import yaml
 from pydantic import ValidationError
 
-from redis_connectivity.api.base import API_VERSION, KIND
+from redis_connectivity.api.base import API_VERSION, KIND, problems
 from redis_connectivity.api.spec import RedisConnectivitySpec
 from redis_connectivity.cli.errors import fail
 from redis_connectivity.cli.run import load_settings
@@ -92,10 +92,7 @@ def _read(file: Path, namespace: str) -> list[_Declared]:
         try:
             spec = RedisConnectivitySpec.model_validate(document.get("spec") or {})
         except ValidationError as error:
-            problems = "\n".join(
-                f"  spec.{'.'.join(str(part) for part in one['loc'])}: {one['msg']}" for one in error.errors()
-            )
-            fail(f"{where}: {metadata['name']} is not valid:\n{problems}")
+            fail("\n  ".join([f"{where}: {metadata['name']} is not valid:", *problems(error)]))
         found.append(_Declared(where, str(metadata.get("namespace") or namespace), metadata["name"], spec))
     return found
 

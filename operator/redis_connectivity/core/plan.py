@@ -331,7 +331,6 @@ def _delete_connector(desired: Desired, observed: Observed, ledger: Ledger, now:
         heir = observed.connector_users[0]
         message = f"Connector {desired.connector.name} stays: {heir} uses it too, and takes it over."
         return DeletionPlan((), ledger, done=True, verdict=bad(Reason.DELETING, message), heir=heir)
-    started = ledger.operation.started if ledger.operation else now
     waiting = connector is None or connector.state in (
         ConnectorState.CREATING,
         ConnectorState.DELETING,
@@ -339,7 +338,7 @@ def _delete_connector(desired: Desired, observed: Observed, ledger: Ledger, now:
     )
     if waiting or ledger.operation is not None or not isinstance(connector, Connector):
         message = f"Waiting for Google to finish with connector {desired.connector.name}."
-        due = operation_poll_delay(now - started)
+        due = operation_poll_delay(now - ledger.operation.started) if ledger.operation else None
         return DeletionPlan((), ledger, done=False, verdict=bad(Reason.DELETING, message), due_in=due)
     return DeletionPlan(
         (DeleteConnector(connector, "the resource is being deleted"),),

@@ -215,8 +215,8 @@ def _present(
 ) -> ConnectorPlan:
     ours = owns(desired, ledger)
     source = connector.ip_cidr_range or (subnet.ip_cidr_range if subnet else None)
-    started = ledger.operation.started if ledger.operation else now
-    poll = operation_poll_delay(now - started)
+    # Without an operation of ours, the shared view's own polls tell when the state changes.
+    poll = operation_poll_delay(now - ledger.operation.started) if ledger.operation else None
     name = connector.name
     match connector.state:
         case ConnectorState.CREATING:

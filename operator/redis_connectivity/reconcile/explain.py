@@ -29,6 +29,9 @@ def explain(error: CloudError) -> Unseen:
         return Unseen(Reason.API_DISABLED, text)
     if isinstance(error, Forbidden):
         missing = f" Grant {error.permission}." if error.permission else " Grant the role that manifests/ ships."
+        if error.message.startswith("Location "):
+            # How Google answers for a region that it does not know: as for one that we may not know.
+            missing = " Check spec.region."
         text = f"Google refused {error.service}.{error.method} in project {error.project}: {error.message}{missing}"
         return Unseen(Reason.PERMISSION_DENIED, text)
     if isinstance(error, Unauthenticated):

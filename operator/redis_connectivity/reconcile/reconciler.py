@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import structlog
 from pydantic import ValidationError
 
-from redis_connectivity.api.base import FINALIZER, RECONCILE_AT
+from redis_connectivity.api.base import FINALIZER, RECONCILE_AT, problems
 from redis_connectivity.api.conditions import ConditionType, Reason
 from redis_connectivity.api.spec import ConnectorManagement, RedisConnectivitySpec
 from redis_connectivity.api.status import RedisConnectivityStatus
@@ -274,10 +274,7 @@ class Reconciler:
     async def _unreadable(
         self, key: Key, owner: ResourceId, body: Body, previous: RedisConnectivityStatus, error: ValidationError
     ) -> Outcome:
-        problems = "; ".join(
-            f"spec.{'.'.join(str(part) for part in one['loc'])}: {one['msg']}" for one in error.errors()
-        )
-        message = f"The spec cannot be read: {problems}. Mend it; nothing is changed in the cloud until then."
+        message = f"The spec cannot be read: {'; '.join(problems(error))}. Mend it; nothing is changed in the cloud until then."
         deleting = bool(body["metadata"].get("deletionTimestamp"))
         if deleting:
             ledger = await self._ledgers.load(owner)

@@ -16,6 +16,7 @@ from redis_connectivity_lab.dataplane import (
     find_redis_server,
     redis_binary,
 )
+from redis_connectivity_lab.dataplane.processes import run_tool
 from redis_connectivity_lab.dataplane.protocol import Paths, decode, dump_topology, encode, load_topology
 from redis_connectivity_lab.dataplane.redis_servers import _quoted
 from redis_connectivity_lab.topology import Topology
@@ -92,3 +93,12 @@ async def test_nothing_works_before_the_start() -> None:
     with pytest.raises(DataPlaneError, match="does not run"):
         await dataplane.apply(Topology())
     await dataplane.stop()
+
+
+async def test_a_tool_that_is_missing_or_fails_is_named() -> None:
+    assert await run_tool("cat", text="so") == "so"
+    with pytest.raises(DataPlaneError, match="cannot run no-such-tool"):
+        await run_tool("no-such-tool")
+    with pytest.raises(DataPlaneError, match=r"sh -c .*: it is broken"):
+        await run_tool("sh", "-c", "echo it is broken >&2; exit 3")
+    assert await run_tool("sh", "-c", "exit 3", check=False) == ""

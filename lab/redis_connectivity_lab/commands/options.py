@@ -1,0 +1,37 @@
+"""Options that several commands have, and what they write to."""
+
+from __future__ import annotations
+
+import enum
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from redis_connectivity_lab.speeds import Speed
+
+__all__ = ["DataPlaneKind", "DataPlaneOption", "SpeedOption", "wide_console"]
+
+#: Columns where standard output is no terminal: tables shall not break for want of width.
+_WIDE = 160
+
+
+class DataPlaneKind(enum.StrEnum):
+    """auto: namespaces where the machine allows them, else the relay."""
+
+    AUTO = "auto"
+    NAMESPACES = "namespaces"
+    RELAY = "relay"
+
+
+SpeedOption = Annotated[Speed, typer.Option(help="How long the emulated Google takes for an operation.")]
+DataPlaneOption = Annotated[
+    DataPlaneKind,
+    typer.Option(help="What carries the packets: network namespaces with nftables, or a relay on loopback."),
+]
+
+
+def wide_console() -> Console:
+    """Standard output: as wide as the terminal, and wide where it is none."""
+    return Console(width=None if sys.stdout.isatty() else _WIDE)
