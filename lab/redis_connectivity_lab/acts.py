@@ -129,6 +129,11 @@ class Acts:
         """Code and message of a failed PING, without the prober's long URL."""
         return f"{failure.code}: {failure.message.replace(f'{self.site.prober_url}{PROBE_PATH}', 'the prober')}"
 
+    def ping_again(self) -> str:
+        """Wait until PING is answered from behind the connector: a service that starts anew takes its time."""
+        answer = self.wait(lambda: one if (one := self.site.ask()).ok else None, "PING to be answered")
+        return f"PONG in {answer.latency_seconds * 1000:.1f} ms"
+
     def healed(
         self, what: str, break_it: Callable[[], object], whole: Callable[[], bool], *, drift: bool = True
     ) -> Healing:

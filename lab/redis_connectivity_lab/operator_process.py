@@ -19,6 +19,13 @@ __all__ = ["OperatorEndedError", "OperatorProcess"]
 _READY_DEADLINE = 60.0
 
 
+def _option(name: str, value: str) -> str:
+    """A setting as a command line option."""
+    if value in ("true", "false"):
+        return f"--{name}" if value == "true" else f"--no-{name}"
+    return f"--{name}={value}"
+
+
 class OperatorEndedError(RuntimeError):
     """The operator ended when it should have become ready; the message has the end of its log."""
 
@@ -53,11 +60,13 @@ class OperatorProcess:
             "COMPUTE_ENDPOINT": google,
             "VPCACCESS_ENDPOINT": google,
             "REDIS_ENDPOINT": google,
+            # Its own pod stands outside of the emulated networks: a probe from there would leave this machine.
+            "OPERATOR_PROBES": "false",
             "HEALTH_HOST": "127.0.0.1",
             "HEALTH_PORT": "0",
             **(settings or {}),
         }
-        self._options = [f"--{name.lower().replace('_', '-')}={value}" for name, value in given.items()]
+        self._options = [_option(name.lower().replace("_", "-"), value) for name, value in given.items()]
         self._process: ServerProcess | None = None
         self._offset = 0
         self._health_port = 0
@@ -112,6 +121,11 @@ class OperatorProcess:
     def url(self) -> str:
         """Where it answers /metrics, /healthz and /readyz."""
         return f"http://127.0.0.1:{self._port()}"
+
+    @property
+    def log(self) -> Path:
+        """The file of its log."""
+        return self._log
 
     def metrics(self) -> str:
         """What /metrics says now."""

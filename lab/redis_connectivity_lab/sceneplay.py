@@ -7,7 +7,8 @@ import time
 from redis_connectivity_lab.acts import Acts
 from redis_connectivity_lab.narrator import Narrator
 from redis_connectivity_lab.resource import condition
-from redis_connectivity_lab.scenes import Scene, Wound
+from redis_connectivity_lab.scene_acts import Wound
+from redis_connectivity_lab.scenes import Scene
 from redis_connectivity_lab.stack import Lab
 from redis_connectivity_lab.worlds import Environment
 
@@ -67,7 +68,8 @@ class _ScenePlay(Acts):
         begun = time.monotonic()
         self._undo()
         self.wait_condition("Ready", "True")
-        return f"Ready {time.monotonic() - begun:.2f} s later; {self.ping()}"
+        seconds = time.monotonic() - begun
+        return f"Ready {seconds:.2f} s later; {self.ping_again()}"
 
     def _undo(self) -> None:
         wound, self.wound = self.wound, None

@@ -155,6 +155,7 @@ class _Operator:
             in_flight=settings.probes_in_flight,
             metrics=self._metrics,
             changed=self._controller.probe_turned,
+            own=settings.operator_probes,
             now=time.time,
         )
         stack.push_async_callback(probes.close)

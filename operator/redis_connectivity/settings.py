@@ -112,6 +112,9 @@ class Settings(BaseSettings):
         ge=30,
         description="Least time between two status writes for figures that merely move (last probe, latency).",
     )
+    operator_probes: bool = Field(
+        default=True, description="Probe from the operator's own pod where a resource names no prober."
+    )
     workers: int = Field(default=32, ge=1, le=512, description="Resources reconciled at the same time.")
     cloud_threads: int = Field(default=16, ge=1, le=128, description="Calls to Google under way at the same time.")
     probes_in_flight: int = Field(default=64, ge=1, le=1024, description="Probes under way at the same time.")

@@ -552,7 +552,7 @@ class CloudCase:
     def spec(self) -> Spec:
         base = {"environment": "staging", "projectId": self.project_id, "region": REGION}
         target = {"connector": {"ipCidrRange": "10.2.0.0/28"}, "redis": {"vm": {"host": "10.128.0.5"}}}
-        return changed({**base, **target, "probe": {"interval": "1h"}}, self.changes)
+        return changed({**base, **target, "probe": {"interval": "1h", "proberUrl": "http://127.0.0.1:9"}}, self.changes)
 
 
 def put(kind: str, *key: str, **fields: object) -> Seed:

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.lab
 #: Starts a data plane with a Redis and a service, tells where it is, and waits for its own end.
 OWNER = """
 import asyncio, json, sys
-from unit.dataplane.dataplane_values import ALLOW, CONNECTOR, VM, skip_where_impossible, topology
+from unit.dataplane.dataplane_values import ALLOW, SERVICE, topology
 from redis_connectivity_lab.dataplane import open_dataplane
 
 async def main(kind):

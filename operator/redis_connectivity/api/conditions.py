@@ -148,6 +148,8 @@ class Reason(enum.StrEnum):
     OPERATOR_PROBE_SUCCEEDED = "OperatorProbeSucceeded"
     #: The operator's own probe did not; that says nothing about Cloud Run's path.
     OPERATOR_PROBE_FAILED = "OperatorProbeFailed"
+    #: There is no prober, and the operator's own probes are turned off.
+    NOT_PROBED = "NotProbed"
     #: The prober itself could not be asked.
     PROBER_UNAVAILABLE = "ProberUnavailable"
 

@@ -44,10 +44,13 @@ def with_settings(command: Any) -> Any:  # noqa: ANN401 - a typer command is any
 
     parameters = []
     for name, field in Settings.model_fields.items():
+        flag = f"--{name.replace('_', '-')}"
+        if _option_type(field) is bool:
+            flag = f"{flag}/--no-{flag[2:]}"
         kind: Any = Annotated[
             _option_type(field) | None,
             typer.Option(
-                f"--{name.replace('_', '-')}",
+                flag,
                 envvar=f"{ENV_PREFIX}{name.upper()}",
                 help=field.description,
                 show_default=_default_text(field),

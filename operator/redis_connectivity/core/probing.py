@@ -71,8 +71,14 @@ def record(
     )
 
 
-def reachable(memory: ProbeMemory | None) -> Verdict:
+def reachable(memory: ProbeMemory | None, *, probed: bool = True) -> Verdict:
     """The condition Reachable. The latency is left out on purpose: it moves all the time."""
+    if not probed:
+        return unknown(
+            Reason.NOT_PROBED,
+            "There is no prober, and the operator's own probes are turned off."
+            " Set spec.probe.proberUrl to prove the path.",
+        )
     if memory is None or memory.last is None:
         return unknown(Reason.PENDING, "Not probed yet.")
     through = memory.origin == "Prober"

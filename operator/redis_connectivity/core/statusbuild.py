@@ -49,13 +49,15 @@ class StatusInput:
     previous: RedisConnectivityStatus
     now: float
     reconcile_at: str | None = None
+    #: Whether anybody probes: there is a prober, or the operator probes by itself.
+    probed: bool = True
 
 
 def build_status(given: StatusInput) -> RedisConnectivityStatus:
     """The whole status of a resource that is neither suspended nor deleted."""
     plan = given.plan
     reach = (
-        reachable(given.probe)
+        reachable(given.probe, probed=given.probed)
         if plan.destination is not None
         else unknown(Reason.EARLIER_HOP_NOT_READY, "Waits for Redis to have an address.")
     )

@@ -65,7 +65,10 @@ class _Task:
 
 
 class ProbeScheduler:
-    """One task per probed resource. `changed` is called when a verdict changes; `now` gives seconds since the epoch."""
+    """One task per probed resource. `changed` is called when a verdict changes; `now` gives seconds since the epoch.
+
+    `own`: probe by ourselves where a resource names no prober.
+    """
 
     def __init__(
         self,
@@ -74,8 +77,10 @@ class ProbeScheduler:
         metrics: Metrics,
         changed: Callable[[Key], None],
         now: Callable[[], float],
+        own: bool = True,
         rng: random.Random | None = None,
     ) -> None:
+        self._own = own
         self._places = asyncio.Semaphore(in_flight)
         self._metrics = metrics
         self._changed = changed
@@ -88,6 +93,10 @@ class ProbeScheduler:
         """What is remembered of the resource's probes."""
         task = self._tasks.get(key)
         return task.memory if task else None
+
+    def probes(self, prober_url: str | None) -> bool:
+        """Whether a resource with this prober, or none, is probed at all."""
+        return self._own or prober_url is not None
 
     def ensure(self, key: Key, job: ProbeJob) -> None:
         """Probe the resource from now on; a changed job starts at once."""

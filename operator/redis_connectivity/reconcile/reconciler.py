@@ -144,9 +144,12 @@ class Reconciler:
         generation = int(body["metadata"].get("generation", 0))
         asked = body["metadata"].get("annotations", {}).get(RECONCILE_AT)
         fresh = asked is not None and asked != previous.last_handled_reconcile_at
+        probed = self._probes.probes(spec.probe.prober_url)
         if fresh:
             self._probes.kick(key)
-        observed, plan, failure = await self._converge(key, body, desired, ledger, fresh=fresh, lane=lane)
+        observed, plan, failure = await self._converge(
+            key, body, desired, ledger, fresh=fresh, probed=probed, lane=lane
+        )
         self._probe(key, spec, plan)
         # The body may have moved on while Google worked; its status is the newest thing to compare with.
         body = self._store.get(key) or body
@@ -160,6 +163,7 @@ class Reconciler:
                 previous=self._reporter.previous(body),
                 now=self._now(),
                 reconcile_at=asked,
+                probed=probed,
             )
         )
         await self._reporter.tell(key, body, status)
@@ -168,7 +172,7 @@ class Reconciler:
         return Outcome(plan.due_in if plan.due_in is not None else self._resync())
 
     async def _converge(
-        self, key: Key, body: Body, desired: Desired, ledger: Ledger, *, fresh: bool, lane: Lane
+        self, key: Key, body: Body, desired: Desired, ledger: Ledger, *, fresh: bool, probed: bool, lane: Lane
     ) -> tuple[Observed, Plan, Exception | None]:
         """Plan and apply until nothing is left to do, something must be waited for, or something fails."""
         failure: Exception | None = None
@@ -186,7 +190,9 @@ class Reconciler:
             if not plan.actions:
                 return observed, plan, None
             await self._hold(key, body)
-            await self._reporter.progress(key, self._store.get(key) or body, generation, desired, observed, plan)
+            await self._reporter.progress(
+                key, self._store.get(key) or body, generation, desired, observed, plan, probed=probed
+            )
             try:
                 ledger = await self._apply(key, desired, plan, ledger, lane)
             except StaleObservationError as stale:
@@ -235,7 +241,7 @@ class Reconciler:
         self._store.wrote(await self._kube.add_finalizer(body))
 
     def _probe(self, key: Key, spec: RedisConnectivitySpec, plan: Plan) -> None:
-        if plan.destination is None:
+        if plan.destination is None or not self._probes.probes(spec.probe.prober_url):
             self._probes.forget(key)
             return
         host, port = plan.destination
@@ -274,7 +280,10 @@ class Reconciler:
     async def _unreadable(
         self, key: Key, owner: ResourceId, body: Body, previous: RedisConnectivityStatus, error: ValidationError
     ) -> Outcome:
-        message = f"The spec cannot be read: {'; '.join(problems(error))}. Mend it; nothing is changed in the cloud until then."
+        message = (
+            f"The spec cannot be read: {'; '.join(problems(error))}."
+            " Mend it; nothing is changed in the cloud until then."
+        )
         deleting = bool(body["metadata"].get("deletionTimestamp"))
         if deleting:
             ledger = await self._ledgers.load(owner)

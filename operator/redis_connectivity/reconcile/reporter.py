@@ -100,7 +100,7 @@ class Reporter:
         self._turns(key, body, before, status)
 
     async def progress(
-        self, key: Key, body: Body, generation: int, desired: Desired, observed: Observed, plan: Plan
+        self, key: Key, body: Body, generation: int, desired: Desired, observed: Observed, plan: Plan, *, probed: bool
     ) -> None:
         """Tell what is about to be done, so that a user who watches sees the conditions turn."""
         status = build_status(
@@ -113,6 +113,7 @@ class Reporter:
                 previous=self.previous(body),
                 now=self._now(),
                 reconcile_at=self.previous(body).last_handled_reconcile_at,
+                probed=probed,
             )
         )
         await self.tell(key, body, status)
