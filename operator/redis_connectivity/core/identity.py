@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from redis_connectivity.api.limits import COMPUTE_NAME_MAX
@@ -59,6 +60,7 @@ class Marker:
         )
 
 
+@lru_cache(maxsize=16384)
 def read_marker(description: str) -> Marker | None:
     """The marker in a rule's description, or None where there is none (the rule is foreign)."""
     match = _MARKER.search(description)

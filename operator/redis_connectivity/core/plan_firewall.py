@@ -81,6 +81,8 @@ def plan_firewall(
         return FirewallPlan(unseen(observed.rules))
     mine = own_rules(desired.owner.uid, desired.owner.cluster, observed.rules, ledger)
     foreign = tuple(rule for rule in observed.rules if rule not in mine)
+    # A rule of another resource may open this path too, but it goes when that resource does: nothing to rely on.
+    independent = tuple(rule for rule in foreign if read_marker(rule.description) is None)
     policies = () if isinstance(observed.policies, Unseen) else observed.policies
     order = getattr(observed.network, "enforcement_order", "AFTER_CLASSIC_FIREWALL")
     flow = _flow(desired, source, *destinations[0])
@@ -94,7 +96,7 @@ def plan_firewall(
             foreign,
             {rule.name for rule in observed.rules},
             ledger,
-            denied=not judge(direction, flow, foreign, policies, order).allowed,
+            denied=not judge(direction, flow, independent, policies, order).allowed,
         )
         for direction in (Direction.EGRESS, Direction.INGRESS)
     ]
