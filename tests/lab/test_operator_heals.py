@@ -403,7 +403,7 @@ def test_a_stalled_operation_is_waited_for(path: Path) -> None:
 
 
 def is_slow(line: str) -> bool:
-    return line.startswith("redis_connectivity_poll_slowdown{") and float(line.split()[-1]) > 1
+    return line.startswith("redis_connectivity_poll_slowdown{") and float(line.rsplit(maxsplit=1)[-1]) > 1
 
 
 def test_a_quota_that_is_used_up_slows_that_project_and_nobody_else(path: Path) -> None:
