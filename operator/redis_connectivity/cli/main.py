@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from redis_connectivity.cli import crd, lab, plan, prober, run
+from redis_connectivity.cli import crd, lab, plan, prober, run, settingstable
 
 __all__ = ["app", "main"]
 
@@ -19,6 +19,7 @@ app.command("run")(run.run)
 app.command("prober")(prober.prober)
 app.command("crd")(crd.crd)
 app.command("plan")(plan.plan)
+app.command("settings")(settingstable.settings)
 lab.attach(app)
 
 

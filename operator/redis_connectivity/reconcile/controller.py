@@ -171,6 +171,8 @@ class Controller:
             self._metrics.reconcile_seconds.observe(time.perf_counter() - begun)
             if outcome.due_in is not None:
                 self._queue.add(key, Lane.REPAIR, outcome.due_in)
+            for other in outcome.wake:
+                self._queue.add(other, Lane.REPAIR)
             return
         self._metrics.reconciles.labels(result).inc()
         self._metrics.reconcile_seconds.observe(time.perf_counter() - begun)

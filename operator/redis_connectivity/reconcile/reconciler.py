@@ -44,6 +44,8 @@ _log = structlog.get_logger(__name__)
 
 #: Plans in a row for one resource before others get their turn; more than this means that somebody else writes too.
 _ROUNDS = 8
+#: Seconds until another look at something that is over in a moment.
+_SOON = 0.2
 
 
 class TryAgain(Exception):
@@ -56,9 +58,10 @@ class TryAgain(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a reconcile ended: seconds until the next look, None for no look of its own."""
+    """How a reconcile ended: seconds until the next look, None for no look of its own; and who else has news."""
 
     due_in: float | None
+    wake: tuple[Key, ...] = ()
 
 
 class Reconciler:
@@ -96,6 +99,8 @@ class Reconciler:
         self._rng = rng or random.Random()  # noqa: S311 - jitter, not a secret
         #: What each known resource wants, for the question whom a change concerns.
         self.desired: dict[Key, Desired] = {}
+        #: Held while a resource is worked on, so that another one's deletion does not write to its ledger meanwhile.
+        self._at_work: dict[Key, asyncio.Lock] = {}
 
     async def reconcile(self, key: Key, lane: Lane) -> Outcome:
         """Bring one resource to where it should be, as far as that is possible now.
@@ -105,10 +110,14 @@ class Reconciler:
             KubeError: the Kubernetes API could not be read or written.
             NotLeader: this process must not write any more.
         """
-        body = self._store.get(key)
-        if body is None:
-            self._forget(key)
-            return Outcome(None)
+        async with self._lock(key):
+            body = self._store.get(key)
+            if body is None:
+                self._forget(key)
+                return Outcome(None)
+            return await self._reconcile(key, body, lane)
+
+    async def _reconcile(self, key: Key, body: Body, lane: Lane) -> Outcome:
         metadata = body["metadata"]
         owner = ResourceId(self._cluster, key.namespace, key.name, metadata["uid"])
         previous = self._reporter.previous(body)
@@ -187,9 +196,10 @@ class Reconciler:
                     self._may_write()
                     await self._ledgers.save(desired.owner, plan.ledger)
                 ledger = plan.ledger
+            if plan.actions or _made_something(ledger):
+                await self._hold(key, body)
             if not plan.actions:
                 return observed, plan, None
-            await self._hold(key, body)
             await self._reporter.progress(
                 key, self._store.get(key) or body, generation, desired, observed, plan, probed=probed
             )
@@ -333,9 +343,11 @@ class Reconciler:
                 await self._ledgers.save(desired.owner, plan.ledger)
                 ledger = plan.ledger
             if plan.done:
-                if plan.heir is not None:
-                    await self._hand_over(plan.heir, ledger)
-                return await self._let_go(key, desired.owner, body)
+                if plan.heir is None:
+                    return await self._let_go(key, desired.owner, body)
+                heir = await self._hand_over(plan.heir, ledger)
+                await self._let_go(key, desired.owner, body)
+                return Outcome(None, wake=(heir,))
             await self._deleting(key, body, previous, plan.verdict)
             if not plan.actions:
                 return Outcome(plan.due_in if plan.due_in is not None else self._resync() / 10)
@@ -383,18 +395,24 @@ class Reconciler:
                 users.append((metadata.get("creationTimestamp", ""), owner.key))
         return tuple(name for _, name in sorted(users))
 
-    async def _hand_over(self, heir: str, ledger: Ledger) -> None:
+    async def _hand_over(self, heir: str, ledger: Ledger) -> Key:
         """Give the claim on a connector to another resource that uses it too."""
-        namespace, name = heir.split("/")
-        body = self._store.get(Key(namespace, name))
-        if body is None:
-            raise TryAgain(f"{heir}, which was to take over the connector, is gone")
-        owner = ResourceId(self._cluster, namespace, name, body["metadata"]["uid"])
-        theirs = await self._ledgers.load(owner)
-        self._may_write()
-        await self._ledgers.save(
-            owner, theirs.model_copy(update={"claim": ledger.claim, "operation": ledger.operation})
-        )
+        key = Key(*heir.split("/"))
+        lock = self._lock(key)
+        if lock.locked():
+            # It works from the ledger that it has read, and would write it back without the claim.
+            raise TryAgain(f"{heir} takes over the connector, as soon as it is done with its own work", _SOON)
+        async with lock:
+            body = self._store.get(key)
+            if body is None:
+                raise TryAgain(f"{heir}, which was to take over the connector, is gone", _SOON)
+            owner = ResourceId(self._cluster, key.namespace, key.name, body["metadata"]["uid"])
+            theirs = await self._ledgers.load(owner)
+            self._may_write()
+            await self._ledgers.save(
+                owner, theirs.model_copy(update={"claim": ledger.claim, "operation": ledger.operation})
+            )
+        return key
 
     async def _let_go(self, key: Key, owner: ResourceId, body: Body) -> Outcome:
         """Remove the ledger, then the finalizer: in this order a crash in between leaves nothing behind."""
@@ -417,7 +435,11 @@ class Reconciler:
         self._cloud.poller.drop_interest(key)
         self.desired.pop(key, None)
 
+    def _lock(self, key: Key) -> asyncio.Lock:
+        return self._at_work.setdefault(key, asyncio.Lock())
+
     def _forget(self, key: Key) -> None:
+        self._at_work.pop(key, None)
         self._rest(key)
         self._reporter.forget(key)
 
@@ -430,6 +452,11 @@ class _ActionFailed(Exception):
         super().__init__(str(error))
         self.action = action
         self.error = error
+
+
+def _made_something(ledger: Ledger) -> bool:
+    """Whether there may be something in the cloud that has to go when the resource does."""
+    return bool(ledger.claim or ledger.operation or ledger.applied or ledger.pending)
 
 
 def _way_out(message: str) -> str:
