@@ -2,25 +2,110 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
+import json
+import socket
+import ssl
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Self
+from urllib.parse import urlsplit
 
-from redis_connectivity_lab.controlplane.rest import ApiError
+import yaml
+
+from redis_connectivity_lab.controlplane import ControlPlane
 from redis_connectivity_lab.controlplane.waiting import wait_until
 from redis_connectivity_lab.emulator.timings import Timings
 from redis_connectivity_lab.stack import Lab
 
-__all__ = ["Ground", "opened"]
+__all__ = ["Ground", "Watch", "opened"]
 
 _COLLECTION = "/apis/redisconnectivity.io/v1alpha1/namespaces/{}/redisconnectivities"
-#: Budgets that do not bind: a quota's waiting is not the operator's time.
-_BUDGETS = {
+_STOP_SECONDS = 10.0
+_IDLE_SECONDS = 10.0
+#: Budgets that do not bind: a quota's waiting is not the operator's time. No probes: there are no Redis servers.
+_SETTINGS = {
     "COMPUTE_READ_BUDGET": "600000",
     "COMPUTE_WRITE_BUDGET": "600000",
     "VPCACCESS_BUDGET": "600000",
     "REDIS_BUDGET": "600000",
+    "OPERATOR_PROBES": "false",
 }
+
+
+class _Api:
+    """One connection to the API server, kept: a TLS handshake a request would be the bench's own time."""
+
+    def __init__(self, control_plane: ControlPlane) -> None:
+        config = yaml.safe_load(control_plane.kubeconfig.read_text(encoding="utf-8"))
+        address = urlsplit(control_plane.url)
+        trust = ssl.create_default_context(cafile=str(control_plane.ca_file))
+        self.connection = http.client.HTTPSConnection(address.hostname or "", address.port, timeout=600, context=trust)
+        self._used = time.monotonic()
+        self._headers = {
+            "Authorization": f"Bearer {config['users'][0]['user']['token']}",
+            "Content-Type": "application/json",
+        }
+
+    def open(self, method: str, path: str, body: object = None) -> http.client.HTTPResponse:
+        """The response, not yet read."""
+        if time.monotonic() - self._used > _IDLE_SECONDS:
+            self.connection.close()  # the API server may have, too; it is opened again by itself
+        self._used = time.monotonic()
+        data = None if body is None else json.dumps(body)
+        self.connection.request(method, path, body=data, headers=self._headers)
+        response = self.connection.getresponse()
+        if response.status >= http.client.BAD_REQUEST:
+            raise RuntimeError(f"{method} {path}: {response.status}: {response.read().decode()[:500]}")
+        return response
+
+
+class Watch:
+    """Notes when each resource of a namespace was first Ready and in sync, as a watching client sees it."""
+
+    def __init__(self, control_plane: ControlPlane, namespace: str) -> None:
+        self._api = _Api(control_plane)
+        self._path = f"{_COLLECTION.format(namespace)}?watch=1"
+        self._thread = threading.Thread(target=self._follow, name=f"watch {namespace}", daemon=True)
+        self._lock = threading.Lock()
+        self._ready: dict[str, float] = {}
+
+    def __enter__(self) -> Self:
+        self._response = self._api.open("GET", self._path)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # Shut down, not closed: the reader holds the response, and reads on what is only closed.
+        with contextlib.suppress(OSError):
+            self._api.connection.sock.shutdown(socket.SHUT_RDWR)
+        self._thread.join(_STOP_SECONDS)
+        self._api.connection.close()
+
+    def _follow(self) -> None:
+        with contextlib.suppress(OSError, http.client.HTTPException):  # the end, see __exit__
+            while line := self._response.readline():
+                body = json.loads(line)["object"]
+                if _is(body, "Ready") and _is(body, "InSync"):
+                    with self._lock:
+                        self._ready.setdefault(body["metadata"]["name"], time.monotonic())
+
+    def ready(self) -> dict[str, float]:
+        """When (monotonic) each was Ready, of those that have been."""
+        with self._lock:
+            return dict(self._ready)
+
+    def wait(self, names: list[str], deadline: float = 900.0) -> dict[str, float]:
+        """Return when all of these have been Ready."""
+        wait_until(
+            lambda: self.ready().keys() >= set(names),
+            deadline=deadline,
+            describe=lambda: f"{len(names)} resources to be ready; {len(self.ready())} have been",
+        )
+        return self.ready()
 
 
 class Ground:
@@ -29,7 +114,12 @@ class Ground:
     def __init__(self, lab: Lab) -> None:
         self.lab = lab
         self.control = lab.cloud.control
-        self.client = lab.control_plane.client
+        self._api = _Api(lab.control_plane)
+
+    @property
+    def pid(self) -> int:
+        """The operator's process."""
+        return self.lab.operator.pid
 
     def projects(self, prefix: str, count: int) -> list[str]:
         """Fresh projects with a network each."""
@@ -39,9 +129,17 @@ class Ground:
             self.control.put("networks", name, "staging-vpc")
         return names
 
-    def resource(self, project: str, name: str, *, managed: bool = False) -> dict[str, Any]:
-        """A resource with a VM target; the connector is not managed unless asked for, so only rules are made."""
-        return {
+    def watch(self, namespace: str) -> Watch:
+        """A new namespace, and a watch on it."""
+        self.lab.control_plane.create_namespace(namespace)
+        return Watch(self.lab.control_plane, namespace)
+
+    def create(self, namespace: str, name: str, project: str, *, managed: bool = False) -> float:
+        """Create a resource with a VM target; answers when (monotonic) that was asked for.
+
+        The connector is not managed unless asked for, so that only a rule is made.
+        """
+        body = {
             "apiVersion": "redisconnectivity.io/v1alpha1",
             "kind": "RedisConnectivity",
             "metadata": {"name": name},
@@ -53,30 +151,14 @@ class Ground:
                 "redis": {"vm": {"host": "10.128.0.5"}},
             },
         }
+        begun = time.monotonic()
+        self._api.open("POST", _COLLECTION.format(namespace), body).read()
+        return begun
 
-    def create(self, namespace: str, resources: list[dict[str, Any]]) -> None:
-        """Create resources, one request each."""
-        for one in resources:
-            self.client.call("POST", _COLLECTION.format(namespace), one)
-
-    def ready(self, namespace: str) -> int:
-        """How many are Ready and in sync."""
-        try:
-            items = self.client.call("GET", _COLLECTION.format(namespace))["items"]
-        except ApiError:
-            return 0
-        return sum(_is(one, "Ready") and _is(one, "InSync") for one in items)
-
-    def wait_ready(self, namespace: str, count: int, deadline: float = 600.0) -> None:
-        """Return when `count` resources are Ready."""
-        wait_until(
-            lambda: self.ready(namespace) >= count,
-            deadline=deadline,
-            interval=0.02 if count == 1 else 0.25,
-            describe=lambda: (
-                f"{count} resources to be ready, {self.ready(namespace)} are; {self.lab.operator.log_tail(10)}"
-            ),
-        )
+    def rules(self, project: str) -> list[str]:
+        """The names of a project's rules, read in the emulator's memory: asking over HTTP would load it."""
+        found: list[str] = self.lab.cloud.emulator.call(lambda emulator: sorted(emulator.store.get(project).firewalls))
+        return found
 
 
 def _is(body: dict[str, Any], kind: str) -> bool:
@@ -87,6 +169,6 @@ def _is(body: dict[str, Any], kind: str) -> bool:
 @contextmanager
 def opened(timings: Timings, poll: float = 3.0) -> Iterator[Ground]:
     """A lab of its own with a started operator."""
-    with Lab(timings, settings={"POLL_INTERVAL": str(poll), **_BUDGETS}) as lab:
+    with Lab(timings, kind="relay", settings={"POLL_INTERVAL": str(poll), **_SETTINGS}) as lab:
         lab.operator.start()
         yield Ground(lab)

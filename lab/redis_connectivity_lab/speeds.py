@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import enum
+from typing import TYPE_CHECKING
 
-from redis_connectivity_lab.emulator.timings import Timings
+if TYPE_CHECKING:
+    from redis_connectivity_lab.emulator.timings import Timings
 
 __all__ = ["Speed", "patience", "timings_of"]
 
@@ -22,6 +24,9 @@ class Speed(enum.StrEnum):
 
 def timings_of(speed: Speed) -> Timings:
     """Google's operation times for a speed."""
+    # Here and not at the top: the words are for `--help`, which shall not wait for the whole emulator.
+    from redis_connectivity_lab.emulator.timings import Timings  # noqa: PLC0415
+
     if speed is Speed.INSTANT:
         return Timings.instant()
     return Timings.realistic() if speed is Speed.REALISTIC else Timings()

@@ -15,6 +15,9 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from redis_connectivity.api import limits
+from redis_connectivity.api.form import Form
+
 __all__ = ["ENV_PREFIX", "Credentials", "LogFormat", "LogLevel", "Settings", "default_identity"]
 
 ENV_PREFIX: Final = "REDIS_CONNECTIVITY_"
@@ -49,12 +52,17 @@ def default_identity() -> str:
     return pod or f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}"
 
 
+_URL: Final = Form(
+    limits.HTTP_URL_PATTERN, "must be an http or https URL with a host, such as https://compute.googleapis.com"
+)
+_NAMESPACE: Final = Form(
+    limits.NAMESPACE_PATTERN,
+    "must be a namespace: 1 to 63 characters of a-z, 0-9 and '-', not starting or ending with '-'",
+)
+
+
 def _http_url(value: str | None) -> str | None:
-    if not value:
-        return None
-    if not value.startswith(("http://", "https://")):
-        raise ValueError(f"{value!r} is not an http or https URL, such as https://compute.googleapis.com")
-    return value.rstrip("/")
+    return _URL.check(value).rstrip("/") if value else None
 
 
 def _names(value: object) -> object:
@@ -64,6 +72,9 @@ def _names(value: object) -> object:
 
 
 Endpoint = Annotated[str | None, AfterValidator(_http_url)]
+Namespace = Annotated[str, _NAMESPACE]
+#: Neither infinite nor "not a number", which would pass for a bound.
+Seconds = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class Settings(BaseSettings):
@@ -73,15 +84,16 @@ class Settings(BaseSettings):
 
     kubeconfig: Path | None = Field(default=None, description="Kubeconfig file; without it the pod's own account.")
     context: str | None = Field(default=None, description="Context of the kubeconfig.")
-    namespaces: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)] = Field(
+    namespaces: Annotated[tuple[Namespace, ...], NoDecode, BeforeValidator(_names)] = Field(
         default=(), description="Namespaces to watch, separated by commas; none means all."
     )
-    namespace: str = Field(
-        default_factory=lambda: os.environ.get("POD_NAMESPACE", "redis-connectivity-system"),
+    namespace: Namespace = Field(
+        default_factory=lambda: os.environ.get("POD_NAMESPACE") or "redis-connectivity-system",
         description="The operator's own namespace: its Lease and its ledgers are there. Default $POD_NAMESPACE.",
     )
     identity: str = Field(
         default_factory=default_identity,
+        min_length=1,
         description="Name in the Lease; must be unique to the process. Default $POD_NAME.",
     )
 
@@ -98,16 +110,16 @@ class Settings(BaseSettings):
     )
     redis_endpoint: Endpoint = Field(default=None, description="Base URL of the Memorystore API instead of Google's.")
 
-    poll_interval: float = Field(
+    poll_interval: Seconds = Field(
         default=3.0, ge=0.2, le=3600, description="Between two lists of a project's firewall rules and connectors."
     )
-    resync_interval: float = Field(
+    resync_interval: Seconds = Field(
         default=600.0, ge=1, description="Between two looks at a resource when nothing happened; writes nothing."
     )
-    relist_interval: float = Field(
+    relist_interval: Seconds = Field(
         default=300.0, ge=1, description="Between two lists of all resources, in case the watch missed something."
     )
-    status_heartbeat: float = Field(
+    status_heartbeat: Seconds = Field(
         default=600.0,
         ge=30,
         description="Least time between two status writes for figures that merely move (last probe, latency).",
@@ -123,8 +135,8 @@ class Settings(BaseSettings):
     vpcaccess_budget: int = Field(default=240, ge=1, description="Serverless VPC Access calls a minute and project.")
     redis_budget: int = Field(default=240, ge=1, description="Memorystore calls a minute and project.")
 
-    lease_duration: float = Field(default=15.0, ge=1, description="How long the Lease is good without renewal.")
-    shutdown_grace: float = Field(
+    lease_duration: Seconds = Field(default=15.0, ge=1, description="How long the Lease is good without renewal.")
+    shutdown_grace: Seconds = Field(
         default=20.0, ge=0, description="How long work in flight may take to finish after SIGTERM."
     )
 

@@ -657,7 +657,7 @@ CLOUD_CASES = [
         "no-such-region",
         "ConnectorReady",
         "PermissionDenied",
-        ("us-nowhere1",),
+        ("us-nowhere1", "Check spec.region"),
         changes={"region": "us-nowhere1"},
     ),
     CloudCase(

@@ -57,6 +57,9 @@ PRIVATE_RANGES: Final = (
 
 PORT: Final = (1, 65535)
 
+#: Namespaces are DNS labels. Source: Kubernetes, "Object Names and IDs".
+NAMESPACE_PATTERN: Final = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
+
 #: An http or https URL with a host, and perhaps a port and a path. One expression for the API server and for us: what
 #: Go and Python think a URL is differs at the edges.
 HTTP_URL_PATTERN: Final = (

@@ -183,7 +183,7 @@ class ConnectorSpec(Model):
         if network.prefixlen != limits.CONNECTOR_PREFIX_LENGTH:
             raise ValueError(f"{value} must be a /28: a connector takes exactly that")
         if not limits.is_private(network):
-            raise ValueError(f"{value} must be private (RFC 1918)")
+            raise ValueError(f"{value} must be private (RFC 1918): within 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16")
         return value
 
     @model_validator(mode="after")

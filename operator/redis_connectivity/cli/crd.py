@@ -28,7 +28,11 @@ def crd(
 
     text = crd_yaml()
     if check is not None:
-        if not check.is_file() or check.read_text(encoding="utf-8") != text:
+        try:
+            fresh = check.read_bytes() == text.encode()
+        except OSError as error:
+            fail(f"cannot read {check}: {error.strerror}; make it by: redis-connectivity crd --output {check}")
+        if not fresh:
             fail(f"{check} is stale; run: redis-connectivity crd --output {check}")
         return
     if output is None:

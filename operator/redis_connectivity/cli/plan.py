@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +18,7 @@ from redis_connectivity.cli.errors import fail
 from redis_connectivity.cli.run import load_settings
 
 if TYPE_CHECKING:
+    from redis_connectivity.core.observed import Observed
     from redis_connectivity.core.plan import Plan
     from redis_connectivity.settings import Settings
 
@@ -62,10 +63,10 @@ def plan(
     given: dict[str, Any] = {"kubeconfig": kubeconfig, "context": context}
     settings = load_settings({name: value for name, value in given.items() if value is not None})
     try:
-        changes = asyncio.run(_plan_all(declared, settings, with_cluster=bool(kubeconfig or context)))
+        outcome = asyncio.run(_plan_all(declared, settings, with_cluster=bool(kubeconfig or context)))
     except _PlanError as error:
         fail(str(error))
-    raise typer.Exit(_DIFFERENCES if changes else 0)
+    raise typer.Exit(outcome)
 
 
 class _PlanError(Exception):
@@ -78,7 +79,7 @@ def _read(file: Path, namespace: str) -> list[_Declared]:
     except OSError as error:
         fail(f"cannot read {file}: {error.strerror}")
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        fail(f"{file} is not YAML: {error}")
+        fail(f"{file} is not YAML: {' '.join(str(error).split())}")
     found = []
     for number, document in enumerate(documents, start=1):
         if not isinstance(document, dict) or document.get("kind") != KIND:
@@ -97,22 +98,28 @@ def _read(file: Path, namespace: str) -> list[_Declared]:
     return found
 
 
-async def _plan_all(declared: list[_Declared], settings: Settings, *, with_cluster: bool) -> bool:
+async def _plan_all(declared: list[_Declared], settings: Settings, *, with_cluster: bool) -> int:
+    """Show all plans; the exit code."""
     # Here and not at the top: Google's libraries take seconds to import, and bad input is found without them.
     from redis_connectivity.app import cloud_config  # noqa: PLC0415
     from redis_connectivity.cloud.facade import GoogleCloud  # noqa: PLC0415
 
     cloud = await GoogleCloud.open(cloud_config(settings))
     try:
-        changed = False
+        changed = unsaid = False
         for one in declared:
-            changed |= _show(one, await _plan_one(one, cloud, settings, with_cluster=with_cluster))
-        return changed
+            made, observed = await _plan_one(one, cloud, settings, with_cluster=with_cluster)
+            _show(one, made)
+            changed |= bool(made.actions)
+            unsaid |= _has_gaps(observed)
+        if unsaid:
+            return 1
+        return _DIFFERENCES if changed else 0
     finally:
         await cloud.close()
 
 
-async def _plan_one(one: _Declared, cloud: Any, settings: Settings, *, with_cluster: bool) -> Plan:  # noqa: ANN401 - imported late
+async def _plan_one(one: _Declared, cloud: Any, settings: Settings, *, with_cluster: bool) -> tuple[Plan, Observed]:  # noqa: ANN401 - imported late
     from redis_connectivity.cloud.lanes import Lane  # noqa: PLC0415
     from redis_connectivity.cloud.poller import Pace  # noqa: PLC0415
     from redis_connectivity.core.desired import resolve  # noqa: PLC0415
@@ -122,7 +129,14 @@ async def _plan_one(one: _Declared, cloud: Any, settings: Settings, *, with_clus
     owner, ledger = await _identity(one, settings, with_cluster=with_cluster)
     desired = resolve(owner, one.spec)
     observed = await Observer(cloud, Pace()).observe(desired, ledger, fresh=False, lane=Lane.USER_CHANGE)
-    return make_plan(desired, observed, ledger, time.time())
+    return make_plan(desired, observed, ledger, time.time()), observed
+
+
+def _has_gaps(observed: Observed) -> bool:
+    """Whether something could not be read, so that "nothing would change" is more than can be said."""
+    from redis_connectivity.core.observed import Unseen  # noqa: PLC0415
+
+    return any(isinstance(getattr(observed, one.name), Unseen) for one in fields(observed))
 
 
 async def _identity(one: _Declared, settings: Settings, *, with_cluster: bool) -> Any:  # noqa: ANN401 - imported late
@@ -157,7 +171,7 @@ async def _identity(one: _Declared, settings: Settings, *, with_cluster: bool) -
 _SIGNS = {"Create": ("+", "green"), "Insert": ("+", "green"), "Delete": ("-", "red")}
 
 
-def _show(one: _Declared, made: Plan) -> bool:
+def _show(one: _Declared, made: Plan) -> None:
     from rich.console import Console  # noqa: PLC0415
     from rich.markup import escape  # noqa: PLC0415
 
@@ -181,4 +195,3 @@ def _show(one: _Declared, made: Plan) -> bool:
         console.print(
             "  Nothing would change now." if all(hop.ok for hop in made.hops) else "  Nothing can be done now."
         )
-    return bool(made.actions)

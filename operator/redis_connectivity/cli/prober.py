@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,12 @@ __all__ = ["prober"]
 
 
 def prober(
-    port: Annotated[int | None, typer.Option(help="Port to listen on.", envvar="PORT", show_default="8080")] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            help="Port to listen on; 0 picks a free one.", envvar="PORT", show_default="8080", max=65535, min=0
+        ),
+    ] = None,
     unix_socket: Annotated[Path | None, typer.Option(help="Listen on this socket instead of a port.")] = None,
     allow: Annotated[
         list[str] | None,
@@ -27,5 +33,11 @@ def prober(
     if unix_socket is not None:
         arguments += ["--unix-socket", str(unix_socket)]
     for one in allow or ():
+        try:
+            IPv4Network(one)
+        except ValueError as error:
+            raise typer.BadParameter(
+                f"{one!r} is no range ({error}); write one such as 10.0.0.0/8", param_hint="--allow"
+            ) from error
         arguments += ["--allow", one]
     raise typer.Exit(service.main(arguments))

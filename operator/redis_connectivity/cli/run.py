@@ -70,8 +70,9 @@ def load_settings(given: dict[str, Any]) -> Settings:
         return Settings(**given)
     except ValidationError as error:
         for one in error.errors():
-            name = ".".join(str(part) for part in one["loc"])
-            typer.echo(f"Error: --{name.replace('_', '-')}: {one['msg']}", err=True)
+            name = str(one["loc"][0])
+            what = f"--{name.replace('_', '-')} ({ENV_PREFIX}{name.upper()})"
+            typer.echo(f"Error: {what}: {one['msg'].removeprefix('Value error, ')}", err=True)
         raise typer.Exit(1) from error
 
 

@@ -18,6 +18,7 @@ __all__ = [
     "ConnectorClaim",
     "ConnectorFailure",
     "ConnectorOperation",
+    "ConnectorTrouble",
     "DriftRecord",
     "Ledger",
     "PendingRuleWrite",
@@ -54,6 +55,16 @@ class ConnectorFailure(_Record):
     code: int
     message: str
     terminal: bool
+
+
+class ConnectorTrouble(_Record):
+    """A change or deletion that failed: what, how often in a row, when, and what Google's operation told."""
+
+    kind: Literal["patch", "delete"]
+    spec_digest: str
+    attempts: int
+    at: float
+    message: str
 
 
 class ConnectorClaim(_Record):
@@ -99,6 +110,7 @@ class Ledger(_Record):
     claim: ConnectorClaim | None = None
     operation: ConnectorOperation | None = None
     failure: ConnectorFailure | None = None
+    trouble: ConnectorTrouble | None = None
     applied: dict[str, AppliedRule] = {}
     pending: dict[str, PendingRuleWrite] = {}
     drift: Annotated[tuple[DriftRecord, ...], Field(max_length=10)] = ()

@@ -52,3 +52,5 @@ class Observed:
     operation: OperationResult | None = None
     #: Other resources of this cluster that use the same connector and are not being deleted.
     connector_users: tuple[str, ...] = field(default=())
+    #: Names of rules that other resources of ours are creating right now; no list shows them yet.
+    names_being_taken: frozenset[str] = frozenset()

@@ -18,7 +18,13 @@ from redis_connectivity.core.desired import Desired, MemorystoreWant, VmWant
 from redis_connectivity.core.drift import Difference, applied_form, remember
 from redis_connectivity.core.ledger import Ledger
 from redis_connectivity.core.observed import Observed, Unseen
-from redis_connectivity.core.plan_connector import ConnectorPlan, absorb_operation, owns, plan_connector
+from redis_connectivity.core.plan_connector import (
+    ConnectorPlan,
+    absorb_operation,
+    owns,
+    plan_connector,
+    rework_wait,
+)
 from redis_connectivity.core.plan_firewall import FirewallPlan, RuleView, own_rules, plan_firewall
 from redis_connectivity.core.timing import operation_poll_delay
 from redis_connectivity.core.verdict import Verdict, bad, good, unknown, unseen
@@ -340,6 +346,10 @@ def _delete_connector(desired: Desired, observed: Observed, ledger: Ledger, now:
         message = f"Waiting for Google to finish with connector {desired.connector.name}."
         due = operation_poll_delay(now - ledger.operation.started) if ledger.operation else None
         return DeletionPlan((), ledger, done=False, verdict=bad(Reason.DELETING, message), due_in=due)
+    retry = rework_wait(desired, ledger, "delete", now)
+    if retry is not None:
+        message = f"{retry[0]} To give it up, set spec.deletionPolicy to Retain."
+        return DeletionPlan((), ledger, done=False, verdict=bad(Reason.REJECTED_BY_GOOGLE, message), due_in=retry[1])
     return DeletionPlan(
         (DeleteConnector(connector, "the resource is being deleted"),),
         ledger,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from ipaddress import IPv4Network
+from typing import Literal
 
 from redis_connectivity.api.conditions import Reason
 from redis_connectivity.api.spec import ConnectorManagement, DriftPolicy
@@ -11,9 +12,16 @@ from redis_connectivity.core.actions import CloudAction, CreateConnector, Delete
 from redis_connectivity.core.cloudvalues import Connector, ConnectorState, Subnetwork
 from redis_connectivity.core.desired import Desired
 from redis_connectivity.core.drift import ABSENT, EXISTS, Difference
-from redis_connectivity.core.ledger import ClaimState, ConnectorClaim, ConnectorFailure, Ledger
+from redis_connectivity.core.ledger import (
+    ClaimState,
+    ConnectorClaim,
+    ConnectorFailure,
+    ConnectorOperation,
+    ConnectorTrouble,
+    Ledger,
+)
 from redis_connectivity.core.observed import Observed, Unseen
-from redis_connectivity.core.timing import operation_poll_delay, recreate_delay
+from redis_connectivity.core.timing import operation_poll_delay, recreate_delay, rework_delay
 from redis_connectivity.core.verdict import Verdict, bad, good, unknown, unseen
 
 __all__ = ["ConnectorPlan", "absorb_operation", "owns", "plan_connector"]
@@ -64,9 +72,12 @@ def absorb_operation(desired: Desired, observed: Observed, ledger: Ledger, now: 
             )
         claim = ConnectorClaim(connector=desired.connector_path, state=ClaimState.CONFIRMED)
         return ledger.model_copy(update={"operation": None, "claim": claim, "failure": None})
-    if operation.kind == "delete" and not result.code:
-        return ledger.model_copy(update={"operation": None, "claim": None})
-    return ledger.model_copy(update={"operation": None})
+    if result.code:
+        trouble = _trouble(desired, ledger, operation, result.message, now)
+        return ledger.model_copy(update={"operation": None, "trouble": trouble})
+    if operation.kind == "delete":
+        return ledger.model_copy(update={"operation": None, "trouble": None, "claim": None})
+    return ledger.model_copy(update={"operation": None, "trouble": None})
 
 
 def _absorb_unanswered(desired: Desired, observed: Observed, ledger: Ledger) -> Ledger:
@@ -93,6 +104,36 @@ def _failure(desired: Desired, ledger: Ledger, code: int, message: str, now: flo
         message=message,
         terminal=code == _INVALID_ARGUMENT,
     )
+
+
+def _trouble(
+    desired: Desired, ledger: Ledger, operation: ConnectorOperation, message: str, now: float
+) -> ConnectorTrouble | None:
+    if operation.kind == "create":
+        return None
+    digest = desired.connector.digest
+    previous = ledger.trouble
+    again = previous is not None and (previous.kind, previous.spec_digest) == (operation.kind, digest)
+    attempts = (previous.attempts if previous is not None and again else 0) + 1
+    return ConnectorTrouble(kind=operation.kind, spec_digest=digest, attempts=attempts, at=now, message=message)
+
+
+def rework_wait(
+    desired: Desired, ledger: Ledger, kind: Literal["patch", "delete"], now: float
+) -> tuple[str, float] | None:
+    """After a change or deletion that failed: a sentence and the seconds until the next try; None: try now."""
+    trouble = ledger.trouble
+    if trouble is None or (trouble.kind, trouble.spec_digest) != (kind, desired.connector.digest):
+        return None
+    left = trouble.at + rework_delay(trouble.attempts) - now
+    if left <= 0:
+        return None
+    doing = "Changing" if kind == "patch" else "Deleting"
+    message = (
+        f"{doing} connector {desired.connector.name} failed (attempt {trouble.attempts}): {trouble.message}"
+        f" It is tried again after a back-off of {rework_delay(trouble.attempts):.0f} s."
+    )
+    return message, left
 
 
 def plan_connector(desired: Desired, observed: Observed, ledger: Ledger, now: float) -> ConnectorPlan:
@@ -226,7 +267,7 @@ def _present(
             message = f"Connector {name} is being deleted; it is made again after that."
             return ConnectorPlan(bad(Reason.CONNECTOR_DELETING, message), due_in=poll)
         case ConnectorState.ERROR:
-            return _in_error(desired, connector, ledger, ours=ours)
+            return _in_error(desired, connector, ledger, now, ours=ours)
         case ConnectorState.UPDATING:
             message = f"Connector {name} is being changed in place; it goes on carrying traffic."
             verdict = good(Reason.CONNECTOR_UPDATING, message)
@@ -236,13 +277,13 @@ def _present(
                 message = f"Connector {name}: a {ledger.operation.kind} is under way."
                 verdict = good(Reason.CONNECTOR_UPDATING, message)
                 return ConnectorPlan(verdict, source=source, usable=source is not None, due_in=poll)
-            return _compare(desired, connector, source, ours=ours)
+            return _compare(desired, connector, source, ledger, now, ours=ours)
         case _:
             message = f"Connector {name} is in a state that Google does not specify."
             return ConnectorPlan(unknown(Reason.CONNECTOR_ERROR, message), due_in=poll)
 
 
-def _in_error(desired: Desired, connector: Connector, ledger: Ledger, *, ours: bool) -> ConnectorPlan:
+def _in_error(desired: Desired, connector: Connector, ledger: Ledger, now: float, *, ours: bool) -> ConnectorPlan:
     told = f" Its operation told: {ledger.failure.message}" if ledger.failure else ""
     if not ours or desired.connector.management is not ConnectorManagement.MANAGED:
         message = (
@@ -250,6 +291,9 @@ def _in_error(desired: Desired, connector: Connector, ledger: Ledger, *, ours: b
             " A connector never recovers from ERROR: delete it, and it is made again."
         )
         return ConnectorPlan(bad(Reason.CONNECTOR_ERROR, message))
+    waiting = rework_wait(desired, ledger, "delete", now)
+    if waiting is not None:
+        return ConnectorPlan(bad(Reason.CONNECTOR_ERROR, waiting[0]), due_in=waiting[1])
     why = "it is in state ERROR, from which a connector never recovers"
     return ConnectorPlan(
         bad(Reason.CONNECTOR_ERROR, f"Connector {connector.name} is in state ERROR and is removed.{told}"),
@@ -257,7 +301,9 @@ def _in_error(desired: Desired, connector: Connector, ledger: Ledger, *, ours: b
     )
 
 
-def _compare(desired: Desired, connector: Connector, source: IPv4Network | None, *, ours: bool) -> ConnectorPlan:
+def _compare(
+    desired: Desired, connector: Connector, source: IPv4Network | None, ledger: Ledger, now: float, *, ours: bool
+) -> ConnectorPlan:
     want = desired.connector
     wrong = _immutable_difference(desired, connector)
     if wrong is not None:
@@ -280,6 +326,11 @@ def _compare(desired: Desired, connector: Connector, source: IPv4Network | None,
     ready = good(Reason.CONNECTOR_READY, f"Connector {connector.name} is READY with range {source}.")
     if machine is None and counts is None:
         return ConnectorPlan(ready, blocked=blocked, source=source, usable=usable)
+    waiting = rework_wait(desired, ledger, "patch", now)
+    if waiting is not None:
+        # What is there goes on carrying traffic; only the change waits.
+        blocked = " ".join(text for text in (waiting[0], blocked) if text)
+        return ConnectorPlan(ready, blocked=blocked, source=source, usable=usable, due_in=waiting[1])
     patch = PatchConnector(connector, machine, counts, "it differs from the spec in fields that can change in place")
     return ConnectorPlan(ready, actions=(patch,), blocked=blocked, source=source, usable=usable)
 

@@ -94,7 +94,7 @@ def plan_firewall(
             destinations,
             [rule for rule in mine if rule.direction is direction],
             foreign,
-            {rule.name for rule in observed.rules},
+            {rule.name for rule in observed.rules} | observed.names_being_taken,
             ledger,
             denied=not judge(direction, flow, independent, policies, order).allowed,
         )

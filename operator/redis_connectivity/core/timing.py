@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["backoff_delay", "operation_poll_delay", "recreate_delay"]
+__all__ = ["backoff_delay", "operation_poll_delay", "recreate_delay", "rework_delay"]
 
 
 def operation_poll_delay(elapsed: float) -> float:
@@ -17,6 +17,11 @@ def operation_poll_delay(elapsed: float) -> float:
 def recreate_delay(attempts: int) -> float:
     """Seconds between a failed creation of a connector and the next try: 1 min doubling up to 1 h."""
     return float(min(3600, 60 * 2 ** (max(attempts, 1) - 1)))
+
+
+def rework_delay(attempts: int) -> float:
+    """Seconds between a failed change or deletion of a connector and the next try: 5 s doubling up to 1 h."""
+    return backoff_delay(attempts, base=5.0, ceiling=3600.0)
 
 
 def backoff_delay(failures: int, *, base: float = 0.5, ceiling: float = 300.0) -> float:

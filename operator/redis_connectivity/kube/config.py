@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Final
 
+import yaml
 from lightkube import KubeConfig
 from lightkube.config.kubeconfig import SingleConfig
 from lightkube.core.exceptions import ConfigError
@@ -32,11 +33,16 @@ def load_config(kubeconfig: Path | None, context: str | None) -> SingleConfig:
             return _single(KubeConfig.from_service_account(), None)
         given = kubeconfig or Path(os.environ.get("KUBECONFIG", "~/.kube/config").split(os.pathsep)[0])
         return _single(KubeConfig.from_file(given), context)
-    except (ConfigError, KeyError, TypeError, ValueError, OSError) as error:
+    except (ConfigError, KeyError, TypeError, ValueError, AttributeError, OSError, yaml.YAMLError) as error:
         where = f"kubeconfig {kubeconfig}" if kubeconfig else "the kubeconfig"
         chosen = f" with context {context}" if context else ""
+        problem = " ".join(str(error).split())
+        if isinstance(error, KeyError):
+            problem = f"it has no {error}"
+        elif isinstance(error, AttributeError | TypeError):
+            problem = "it is not a kubeconfig"
         raise KubeConfigError(
-            f"cannot use {where}{chosen}: {error}. Give one by --kubeconfig (and --context), or run in a pod."
+            f"cannot use {where}{chosen}: {problem}. Give one by --kubeconfig (and --context), or run in a pod."
         ) from error
 
 

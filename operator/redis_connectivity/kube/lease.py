@@ -63,6 +63,8 @@ class LeaderElection:
         self._leading = asyncio.Event()
         self._seen: tuple[str, float] | None = None
         self._lease: Lease | None = None
+        #: Whether the log has it that this process leads.
+        self._told = False
 
     @property
     def is_leader(self) -> bool:
@@ -91,6 +93,8 @@ class LeaderElection:
 
     async def _round(self) -> None:
         was = self.is_leader
+        if self._told and not was:
+            self._tell(leads=False)  # it ran out while nobody looked: this process, or the API server, hung
         try:
             await self._try()
         except KubeConflict:
@@ -99,12 +103,19 @@ class LeaderElection:
             self._lease = None
             _log.warning("lease.failed", error=str(error))
         if self.is_leader and not was:
-            _log.info("lease.acquired", identity=self.identity)
+            self._tell(leads=True)
             self._acquired()
         elif was and not self.is_leader:
-            _log.warning("lease.lost", identity=self.identity)
+            self._tell(leads=False)
         if self.is_leader:
             self._leading.set()
+
+    def _tell(self, *, leads: bool) -> None:
+        self._told = leads
+        if leads:
+            _log.info("lease.acquired", identity=self.identity)
+        else:
+            _log.warning("lease.lost", identity=self.identity)
 
     async def _try(self) -> None:
         before = self._clock()

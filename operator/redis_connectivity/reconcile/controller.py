@@ -17,6 +17,7 @@ from redis_connectivity.core.timing import backoff_delay
 from redis_connectivity.kube.errors import Gone, KubeConflict, KubeError
 from redis_connectivity.kube.lease import NotLeader
 from redis_connectivity.metrics import Metrics
+from redis_connectivity.reconcile.explain import is_transient
 from redis_connectivity.reconcile.queue import WorkQueue
 from redis_connectivity.reconcile.reconciler import Reconciler, TryAgain
 from redis_connectivity.reconcile.store import Body, Key, ResourceStore
@@ -115,8 +116,11 @@ class Controller:
         if changed and after.error is None and before.error is None and before.known:
             desired = {one: self._reconciler.desired[one] for one in interested if one in self._reconciler.desired}
             wake = concerned(key.kind, changed, before.items, after.items, desired)
+        # What was read before stays good for its time; who cannot be asked any more is told of after that.
+        passing = after.error is not None and is_transient(after.error)
+        delay = self._reconciler.trusted_for(key) if passing else 0.0
         for one in wake:
-            self._queue.add(one, Lane.REPAIR)
+            self._queue.add(one, Lane.REPAIR, delay)
 
     # --- work
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -10,7 +11,7 @@ import structlog
 
 from redis_connectivity.api.spec import ConnectorManagement
 from redis_connectivity.cloud import keys
-from redis_connectivity.cloud.errors import CloudError, NotFound
+from redis_connectivity.cloud.errors import CloudError, NotFound, QuotaExhausted
 from redis_connectivity.cloud.facade import GoogleCloud
 from redis_connectivity.cloud.lanes import Lane
 from redis_connectivity.cloud.poller import Pace
@@ -19,7 +20,7 @@ from redis_connectivity.core.cloudvalues import Connector, FirewallPolicy, Firew
 from redis_connectivity.core.desired import Desired, MemorystoreWant
 from redis_connectivity.core.ledger import Ledger
 from redis_connectivity.core.observed import Observed, OperationResult, Unseen
-from redis_connectivity.reconcile.explain import explain
+from redis_connectivity.reconcile.explain import explain, is_transient
 
 __all__ = ["Observer", "interests"]
 
@@ -62,6 +63,7 @@ class Observer:
         fresh: bool,
         lane: Lane,
         connector_users: tuple[str, ...] = (),
+        names_being_taken: frozenset[str] = frozenset(),
     ) -> Observed:
         """One resource's observation.
 
@@ -78,6 +80,8 @@ class Observer:
             if key not in wanted:
                 return otherwise
             try:
+                if not fresh:
+                    self._raise_trouble(key)
                 return pick(await self._cloud.inventory.need(key, self._max_age(key, fresh=fresh), lane))
             except NotFound as error:
                 # A network's policies are not found when the network is not; a project's list, when the project is not.
@@ -119,11 +123,32 @@ class Observer:
             connectors=others,
             operation=operation,
             connector_users=connector_users,
+            names_being_taken=names_being_taken,
         )
 
     def _max_age(self, key: keys.AnyKey, *, fresh: bool) -> float:
         """Seconds: three polls, so that a slow answer or two do not make every resource read by itself."""
         return 0.0 if fresh else 3.0 * self._pace.of(key.kind) * self._cloud.governor.poll_factor(key.project)
+
+    def trusted_for(self, key: keys.AnyKey) -> float:
+        """Seconds for which what was read last is good enough."""
+        return self._max_age(key, fresh=False)
+
+    def _raise_trouble(self, key: keys.AnyKey) -> None:
+        """Raise what the last reading ended with, where reading once more would be no better.
+
+        A refusal counts at once: older content is no answer to it, however fresh. Trouble that passes (503, quota)
+        counts when the content is too old; the poller tries again and wakes who is interested. Above all, nobody waits
+        here until a project's quota refills: it would keep a worker from everybody else.
+        """
+        seen = self._cloud.inventory.peek(key)
+        if seen.error is None or seen.failed is None:
+            return
+        now, trusted = time.monotonic(), self.trusted_for(key)
+        if is_transient(seen.error) and seen.observed is not None and now - seen.observed.monotonic <= trusted:
+            return
+        if now - seen.failed.monotonic <= trusted or isinstance(seen.error, QuotaExhausted):
+            raise seen.error.with_traceback(None)
 
     async def _look_at_connector(self, desired: Desired, lane: Lane) -> None:
         try:

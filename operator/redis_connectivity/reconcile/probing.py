@@ -138,7 +138,9 @@ class ProbeScheduler:
             # A tenth of jitter, so that resources made together are not probed together for ever.
             wait = self._pause(task) * self._rng.uniform(0.9, 1.1)
             try:
-                await asyncio.wait_for(task.kick.wait(), wait)
+                # Not `wait_for`: before Python 3.12 it loses a cancellation that comes together with the kick.
+                async with asyncio.timeout(wait):
+                    await task.kick.wait()
             except TimeoutError:
                 continue
 

@@ -76,7 +76,9 @@ class WorkQueue(Generic[K]):
             self._wake.clear()
             timeout = self._heap[0][0] - self._clock() if self._heap else None
             try:
-                await asyncio.wait_for(self._wake.wait(), timeout)
+                # Not `wait_for`: before Python 3.12 it loses a cancellation that comes together with the wake-up.
+                async with asyncio.timeout(timeout):
+                    await self._wake.wait()
             except TimeoutError:
                 continue
 

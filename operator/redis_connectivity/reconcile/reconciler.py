@@ -20,6 +20,7 @@ from redis_connectivity.api.spec import ConnectorManagement, RedisConnectivitySp
 from redis_connectivity.api.status import RedisConnectivityStatus
 from redis_connectivity.cloud.errors import CloudError
 from redis_connectivity.cloud.facade import GoogleCloud
+from redis_connectivity.cloud.keys import AnyKey
 from redis_connectivity.cloud.lanes import Lane
 from redis_connectivity.core.actions import CloudAction, DeleteRule, InsertRule, UpdateRule
 from redis_connectivity.core.desired import Desired, resolve
@@ -101,6 +102,8 @@ class Reconciler:
         self.desired: dict[Key, Desired] = {}
         #: Held while a resource is worked on, so that another one's deletion does not write to its ledger meanwhile.
         self._at_work: dict[Key, asyncio.Lock] = {}
+        #: Rules that are being created, by project and name: no list shows them yet.
+        self._inserting: dict[tuple[str, str], Key] = {}
 
     async def reconcile(self, key: Key, lane: Lane) -> Outcome:
         """Bring one resource to where it should be, as far as that is possible now.
@@ -135,6 +138,10 @@ class Reconciler:
         except LedgerUnreadable as error:
             await self._stall(key, body, previous, bad(Reason.LEDGER_UNREADABLE, str(error)))
             raise TryAgain(str(error)) from error
+
+    def trusted_for(self, key: AnyKey) -> float:
+        """Seconds for which what was last read of a shared view is good enough."""
+        return self._observer.trusted_for(key)
 
     # --- the resource is wanted
 
@@ -187,12 +194,16 @@ class Reconciler:
         failure: Exception | None = None
         generation = int(body["metadata"].get("generation", 0))
         for _ in range(_ROUNDS):
-            observed = await self._observer.observe(desired, ledger, fresh=fresh, lane=lane)
+            taken = frozenset(
+                name for (project, name), by in self._inserting.items() if by != key and project == desired.project
+            )
+            observed = await self._observer.observe(desired, ledger, fresh=fresh, lane=lane, names_being_taken=taken)
             fresh = False
             plan = make_plan(desired, observed, ledger, self._now())
             self._reporter.drift_seen(key, desired.owner, ledger, plan.ledger)
             if plan.ledger != ledger:
-                if plan.actions or plan.ledger != Ledger(project=desired.project):
+                # A new resource's project goes along with the record that its first action writes before its call.
+                if plan.ledger != Ledger(project=desired.project):
                     self._may_write()
                     await self._ledgers.save(desired.owner, plan.ledger)
                 ledger = plan.ledger
@@ -235,10 +246,16 @@ class Reconciler:
         return to.ledger
 
     async def _apply_one(self, key: Key, action: CloudAction, to: Apply) -> None:
+        inserted = (action.rule.network.project, action.rule.name) if isinstance(action, InsertRule) else None
+        if inserted is not None and self._inserting.setdefault(inserted, key) != key:
+            raise StaleObservationError(f"rule {inserted[1]} is being created by another resource")
         try:
             await self._applier.apply(action, to)
         except CloudError as error:
             raise _ActionFailed(action, error) from error
+        finally:
+            if inserted is not None:
+                del self._inserting[inserted]
         self._reporter.applied(to.owner, action)
         self._probes.kick(key)
 
