@@ -90,9 +90,9 @@ class Acts:
 
     # --- acts that more than one story has
 
-    def apply(self, interval: str = "2s") -> str:
+    def apply(self) -> str:
         """Write the resource to a file, show it, and apply it."""
-        file = write_manifest(self.lab, self.env, interval)
+        file = write_manifest(self.lab, self.env)
         self.narrator.say(f"The file {file} says:")
         self.narrator.show(file.read_text(encoding="utf-8"))
         self.narrator.say(f"$ kubectl apply -f {file}", "bold")
@@ -107,6 +107,14 @@ class Acts:
         self.narrator.say(f"$ kubectl get rconn {self.env.resource} -n {self.env.namespace}", "bold")
         self.narrator.show(self.resource.table())
         return f"Ready {seconds:.2f} s after kubectl apply"
+
+    def delete(self) -> str:
+        """`kubectl delete`, and wait until the resource is gone, as kubectl itself does."""
+        self.narrator.say(f"$ kubectl delete rconn {self.env.resource} -n {self.env.namespace}", "bold")
+        begun = time.monotonic()
+        self.narrator.show(self.resource.delete())
+        self.wait(lambda: self.resource.read() is None, f"{self.env.resource} to be gone")
+        return f"gone after {time.monotonic() - begun:.2f} s"
 
     def wait_condition(self, kind: str, status: str, reason: str | None = None) -> str:
         """Wait until a condition is so; answers its message. Tells each condition that turns on the way."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Final
 
 from redis_connectivity.probes.model import FailureCode
@@ -123,10 +122,7 @@ class _Outage(Acts):
     def _delete(self) -> str:
         env = self.env
         foreign = self.site.foreign_rules()
-        self.narrator.say(f"$ kubectl delete rconn {env.resource} -n {env.namespace}", "bold")
-        begun = time.monotonic()
-        self.narrator.show(self.resource.delete(self.patience))
-        seconds = time.monotonic() - begun
+        gone = self.delete()
         if left := self.site.own_rules():
             raise StepFailedError(f"rules of the operator's are left: {', '.join(left)}")
         if (now := self.site.foreign_rules()) != foreign:
@@ -137,10 +133,9 @@ class _Outage(Acts):
         if connectors != ([] if env.ours else [env.connector]):
             raise StepFailedError(f"connectors left: {', '.join(connectors) or 'none'}")
         self._only_own_writes()
-        fate = (
-            "the connector it made are gone" if env.ours else "nothing else is gone (the connector is somebody else's)"
-        )
-        return f"its rules and {fate} after {seconds:.2f} s; {len(foreign)} foreign rules are as they were"
+        ours = "its rules and the connector it made" if env.ours else "its rules"
+        stays = f"{len(foreign)} foreign rules" + ("" if env.ours else " and the foreign connector")
+        return f"{ours} {gone}; {stays} as they were"
 
     def _only_own_writes(self) -> None:
         """By the audit log, whatever the operator ever wrote to in this project is its own."""

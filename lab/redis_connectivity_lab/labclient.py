@@ -5,8 +5,10 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import select
 import signal
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -39,6 +41,26 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(_TIMEOUT)
         self.sock.connect(self._path)
+
+
+def _watch(pid: int) -> Callable[[], bool]:
+    """A question whether a process has ended, asked from now on: it lets go of its lock a moment before that.
+
+    A descriptor stands for this very process, also after its number is somebody else's. Where the system has none
+    (macOS), the lock has to do.
+    """
+    try:
+        descriptor = os.pidfd_open(pid)
+    except (AttributeError, OSError):
+        return lambda: True
+
+    def ended() -> bool:
+        gone = bool(select.select([descriptor], [], [], 0)[0])
+        if gone:
+            os.close(descriptor)
+        return gone
+
+    return ended
 
 
 class LabClient:
@@ -78,6 +100,7 @@ class LabClient:
             DeadlineExceededError: It does not end.
         """
         state = self._state()
+        ended = _watch(state.pid)
         try:
             self.ask("POST", "/down")
         except (NoLabError, LabRefusedError):
@@ -85,7 +108,7 @@ class LabClient:
             with suppress(ProcessLookupError):
                 os.kill(state.pid, signal.SIGTERM)
         wait_until(
-            lambda: not self._store.running(),
+            lambda: not self._store.running() and ended(),
             deadline=_STOP_DEADLINE,
             describe=f"the lab to stop; end its process {state.pid} yourself (kill -9 leaves nothing behind)",
         )

@@ -18,6 +18,7 @@ from typing import Any, Final, Literal
 __all__ = ["LabRunsError", "LabState", "LabStore", "default_folder"]
 
 _PRIVATE: Final = 0o700
+_PRIVATE_FILE: Final = 0o600
 
 
 class LabRunsError(Exception):
@@ -73,6 +74,7 @@ class LabStore:
             LabRunsError: Another one runs.
         """
         self.folder.mkdir(parents=True, exist_ok=True, mode=_PRIVATE)
+        self.folder.chmod(_PRIVATE)  # it may have been there before, and more open
         with self._lock.open("a", encoding="utf-8") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -86,6 +88,7 @@ class LabStore:
     def write(self, state: LabState) -> None:
         """Write the state down, whole or not at all; for the holder of the lock."""
         new = self.file.with_suffix(".new")
+        new.touch(mode=_PRIVATE_FILE)
         new.write_text(json.dumps(state.to_json(), indent=1), encoding="utf-8")
         new.rename(self.file)
 

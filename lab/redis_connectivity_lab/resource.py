@@ -24,12 +24,12 @@ CONDITIONS = ("NetworkReady", "ConnectorReady", "RedisReady", "FirewallReady", "
 _ON_ITS_WAY = frozenset({"ConnectorCreating", "FirewallApplying", "Progressing", "Repairing"})
 
 
-def write_manifest(lab: Lab, env: Environment, interval: str = "2s") -> Path:
+def write_manifest(lab: Lab, env: Environment) -> Path:
     """Write the environment's resource to the lab's folder; answers the file."""
     folder = lab.folder / env.word
     folder.mkdir(exist_ok=True)
     file = folder / "redisconnectivity.yaml"
-    file.write_text(env.manifest_yaml(lab.cloud.url, interval), encoding="utf-8")
+    file.write_text(env.manifest_yaml(lab.cloud.url), encoding="utf-8")
     return file
 
 
@@ -45,27 +45,29 @@ class Resource:
         """`kubectl apply -f`; what kubectl says."""
         return self.lab.kubectl("apply", "-f", str(file)).strip()
 
-    def delete(self, deadline: float) -> str:
-        """`kubectl delete`, waiting for the end as kubectl does; what kubectl says."""
-        where = ("rconn", self.env.resource, "-n", self.env.namespace)
-        return self.lab.kubectl("delete", *where, f"--timeout={deadline:.0f}s").strip()
+    def delete(self) -> str:
+        """`kubectl delete`, without waiting for the end; what kubectl says."""
+        return self.lab.kubectl("delete", "rconn", self.env.resource, "-n", self.env.namespace, "--wait=false").strip()
 
     def table(self) -> str:
         """`kubectl get`."""
         return self.lab.kubectl("get", "rconn", self.env.resource, "-n", self.env.namespace)
 
-    def status(self) -> dict[str, Any]:
-        """The status; empty where there is none yet."""
+    def read(self) -> dict[str, Any] | None:
+        """The resource, or None; not by kubectl, for what is asked many times a second must not cost a process each."""
         path = f"/apis/{API_VERSION}/namespaces/{self.env.namespace}/{PLURAL}/{self.env.resource}"
         try:
-            # Not by kubectl: what is asked many times a second must not cost a process each.
-            return dict(self.lab.control_plane.client.call("GET", path).get("status", {}))
+            return self.lab.control_plane.client.call("GET", path)
         except ApiError as error:
             if error.status == HTTPStatus.NOT_FOUND:
-                return {}
+                return None
             raise ControlPlaneError(str(error)) from error
         except ApiUnreachableError as error:
             raise ControlPlaneError(str(error)) from error
+
+    def status(self) -> dict[str, Any]:
+        """The status; empty where there is none yet."""
+        return dict((self.read() or {}).get("status", {}))
 
     def turned(self, say: Callable[[str], None]) -> dict[str, Any]:
         """The status; says each condition that has turned since the last look."""

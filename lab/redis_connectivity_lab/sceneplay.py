@@ -22,7 +22,7 @@ def play_scene(lab: Lab, narrator: Narrator, scene: Scene, env: Environment, pat
 
 class _ScenePlay(Acts):
     def __init__(self, lab: Lab, narrator: Narrator, env: Environment, patience: float, scene: Scene) -> None:
-        super().__init__(lab, narrator, env, patience)
+        super().__init__(lab, narrator, env, patience + scene.slow)
         self.scene = scene
         self.wound: Wound | None = None
 
@@ -53,16 +53,15 @@ class _ScenePlay(Acts):
         return healing.told()
 
     def _named(self) -> str:
-        kind, reason = self.scene.names or ("Ready", "")
         begun = time.monotonic()
         self._break()
 
         def named() -> str | None:
-            found = condition(self.resource.turned(self.narrator.say), kind)
-            return str(found["message"]) if found.get("reason") == reason else None
+            found = condition(self.resource.turned(self.narrator.say), "Ready")
+            return str(found["message"]) if found.get("reason") == self.scene.names else None
 
-        message = self.wait(named, f"{kind} to say {reason}")
-        return f"{reason} after {time.monotonic() - begun:.2f} s: {message}"
+        message = self.wait(named, f"Ready to say {self.scene.names}")
+        return f"{self.scene.names} after {time.monotonic() - begun:.2f} s: {message}"
 
     def _over(self) -> str:
         begun = time.monotonic()
@@ -79,4 +78,4 @@ class _ScenePlay(Acts):
 
     def _delete(self) -> str:
         self._undo()
-        return self.resource.delete(self.patience)
+        return self.delete()

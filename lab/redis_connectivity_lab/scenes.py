@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from redis_connectivity.api.conditions import Reason
 from redis_connectivity_lab.scene_acts import (
     Wound,
     api_unavailable,
@@ -31,6 +32,8 @@ __all__ = ["SCENES", "Scene", "UnknownSceneError", "scene_of"]
 #: A range that nothing of the lab's is in.
 ELSEWHERE: Final = "192.168.77.7/32"
 _WRONG_PORT: Final = "6380"
+#: Google grants quota by the minute, and the operator does not press for it.
+_QUOTA_SECONDS: Final = 400.0
 
 
 class UnknownSceneError(Exception):
@@ -46,16 +49,18 @@ class Scene:
         summary: One line.
         act: Breaks a site.
         environments: Where it can be played; the first is the default.
-        names: Where the operator cannot heal the scene: the condition that says so, and its reason.
+        names: Where the operator cannot heal the scene: the reason that Ready gives.
         drift: Where it can: whether `status.drift` remembers it, for it was done to something of the operator's own.
+        slow: Seconds that it takes longer than the others.
     """
 
     name: str
     summary: str
     act: Callable[[Site], Wound]
     environments: tuple[Environment, ...] = ENVIRONMENTS
-    names: tuple[str, str] | None = None
+    names: Reason | None = None
     drift: bool = True
+    slow: float = 0.0
 
     def environment(self, word: str | None) -> Environment:
         """The environment by its word, or the default; raises UnknownSceneError where the scene makes no sense."""
@@ -76,7 +81,6 @@ def scene_of(name: str) -> Scene:
         raise UnknownSceneError(f"there is no scene {name!r}; there are {', '.join(SCENES)}") from None
 
 
-_UNREACHABLE: Final = ("Reachable", "ProbeFailed")
 _OVERTAKES: Final = "the operator's rule moves in front of the deny, to priority 99"
 _UNBEATABLE: Final = "FirewallReady turns False and names the deny, which only its owner can lift"
 
@@ -104,10 +108,12 @@ _ALL: Final = (
         "a deny of all egress that no VPC firewall rule can beat (priority 0)",
         deny("no-way-out", 0, _UNBEATABLE, beatable=False),
         (PRODUCTION,),
-        ("FirewallReady", "FirewallDenyUnbeatable"),
+        Reason.FIREWALL_DENY_UNBEATABLE,
     ),
-    Scene("redis-stopped", "Redis is killed", redis_stopped, names=_UNREACHABLE),
-    Scene("redis-paused", "Redis freezes: connections open, and get no answer", redis_paused, names=_UNREACHABLE),
+    Scene("redis-stopped", "Redis is killed", redis_stopped, names=Reason.PROBE_FAILED),
+    Scene(
+        "redis-paused", "Redis freezes: connections open, and get no answer", redis_paused, names=Reason.PROBE_FAILED
+    ),
     Scene(
         "connector-deleted", "somebody deletes the connector that the operator made", connector_deleted, (PRODUCTION,)
     ),
@@ -123,32 +129,33 @@ _ALL: Final = (
         "a connector that somebody else made turns to ERROR",
         connector_error,
         (STAGING,),
-        ("ConnectorReady", "ConnectorError"),
+        Reason.CONNECTOR_ERROR,
     ),
     Scene(
         "memorystore-maintenance",
         "the Memorystore instance is taken out for maintenance",
         memorystore_maintenance,
         (PRODUCTION,),
-        ("RedisReady", "RedisNotReady"),
+        Reason.REDIS_NOT_READY,
     ),
     Scene(
         "permission-lost",
         "the operator may no longer list or change firewall rules",
         permission_lost,
-        names=("FirewallReady", "PermissionDenied"),
+        names=Reason.PERMISSION_DENIED,
     ),
     Scene(
         "quota-exhausted",
         "the project's Compute quota is used up",
         quota_exhausted,
-        names=("FirewallReady", "QuotaExhausted"),
+        names=Reason.QUOTA_EXHAUSTED,
+        slow=_QUOTA_SECONDS,
     ),
     Scene(
         "api-unavailable",
         "the Compute API answers 503",
         api_unavailable,
-        names=("FirewallReady", "CloudUnavailable"),
+        names=Reason.CLOUD_UNAVAILABLE,
     ),
 )
 #: By name, in the order in which they are listed.

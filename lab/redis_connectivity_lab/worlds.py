@@ -97,8 +97,8 @@ class Environment:
         """Where the prober on the emulated Cloud Run answers."""
         return f"{google}/_run/{self.project}/{REGION}/prober"
 
-    def manifest(self, google: str, interval: str = "2s") -> dict[str, Any]:
-        """The resource that opens the path; `interval` is the time between two probes."""
+    def manifest(self, google: str) -> dict[str, Any]:
+        """The resource that opens the path."""
         return {
             "apiVersion": "redisconnectivity.io/v1alpha1",
             "kind": "RedisConnectivity",
@@ -109,13 +109,13 @@ class Environment:
                 "region": REGION,
                 "connector": {"ipCidrRange": self.connector_range},
                 "redis": self.redis,
-                "probe": {"proberUrl": self.prober_url(google), "interval": interval, "timeout": "1s"},
+                "probe": {"proberUrl": self.prober_url(google), "interval": "2s", "timeout": "1s"},
             },
         }
 
-    def manifest_yaml(self, google: str, interval: str = "2s") -> str:
+    def manifest_yaml(self, google: str) -> str:
         """The resource as a user writes it."""
-        return yaml.safe_dump(self.manifest(google, interval), sort_keys=False)
+        return yaml.safe_dump(self.manifest(google), sort_keys=False)
 
 
 STAGING: Final = Environment(

@@ -75,7 +75,7 @@ def _list_scenes() -> None:
         table.add_column(name, no_wrap=name == "Scene")
     for one in SCENES.values():
         where = ", ".join(env.word for env in one.environments)
-        table.add_row(one.name, one.summary, where, "heals it" if one.names is None else f"names it: {one.names[1]}")
+        table.add_row(one.name, one.summary, where, "heals it" if one.names is None else f"names it: {one.names}")
     wide_console().print(table)
 
 

@@ -145,7 +145,7 @@ def _make(env: Mapping[str, str], progress: Progress, notes: list[str]) -> Binar
     raise BinariesError(
         "no control plane (etcd, kube-apiserver, kubectl) to be had:\n  - "
         + "\n  - ".join(notes)
-        + f"\nSet {ASSETS_VARIABLE} to a folder that has the three, or bring a cluster with --kubeconfig."
+        + f"\nSet {ASSETS_VARIABLE} to a folder that has the three."
     )
 
 

@@ -188,15 +188,18 @@ class ControlPlane:
         """
         command = [str(self.binaries.kubectl), "--kubeconfig", str(kubeconfig or self.kubeconfig), *arguments]
         # HOME: kubectl's discovery cache belongs to this server and shall go with it.
-        done = subprocess.run(
-            command,
-            input=stdin if stdin is not None else "",
-            env={"HOME": str(self.folder), "PATH": "/usr/bin:/bin"},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
+        try:
+            done = subprocess.run(
+                command,
+                input=stdin if stdin is not None else "",
+                env={"HOME": str(self.folder), "PATH": "/usr/bin:/bin"},
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=120,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise ControlPlaneError(f"kubectl {' '.join(arguments)} did not end within {error.timeout:g} s") from error
         if check and done.returncode != 0:
             raise ControlPlaneError(f"kubectl {' '.join(arguments)} ended with {done.returncode}: {done.stderr}")
         return done

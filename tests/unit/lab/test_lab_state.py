@@ -29,9 +29,16 @@ def test_what_was_written_is_read_while_the_lab_runs_and_gone_afterwards(tmp_pat
     with store.held():
         store.write(state)
         assert LabStore(tmp_path / "run").read() == state
+        assert stat.S_IMODE(store.file.stat().st_mode) == 0o600
     assert store.read() is None
     assert not store.file.exists()
     assert stat.S_IMODE(store.folder.stat().st_mode) == 0o700
+
+
+def test_a_folder_that_was_more_open_is_closed(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    with LabStore(tmp_path).held():
+        assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o700
 
 
 def test_a_second_lab_is_told_of_the_first(tmp_path: Path) -> None:
