@@ -11,11 +11,11 @@ ENV UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_NO_CACHE=1 UV_PYTHON_DOWNLOADS=ne
 WORKDIR /app
 # The dependencies are a layer of their own, so a change in our code does not install them again.
 COPY pyproject.toml uv.lock ./
-RUN uv sync --frozen --no-dev --no-install-project
+RUN uv sync --frozen --no-dev --extra otel --no-install-project
 COPY README.md LICENSE ./
 COPY operator operator
 COPY lab lab
-RUN uv sync --frozen --no-dev --no-editable
+RUN uv sync --frozen --no-dev --extra otel --no-editable
 
 FROM ${PYTHON_IMAGE}
 LABEL org.opencontainers.image.title="redis-connectivity" \

@@ -1,4 +1,4 @@
-"""The lab as the benches use it: many projects, many resources, no probes; only the operator's own work is measured."""
+"""The lab as the benches use it: many projects and resources; probes only where a resource names a prober."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Self
+from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
 import yaml
@@ -21,9 +21,12 @@ from redis_connectivity_lab.controlplane.waiting import wait_until
 from redis_connectivity_lab.emulator.timings import Timings
 from redis_connectivity_lab.stack import Lab
 
-__all__ = ["Ground", "Watch", "opened"]
+__all__ = ["REDIS_HOST", "Ground", "Watch", "opened"]
 
 _COLLECTION = "/apis/redisconnectivity.io/v1alpha1/namespaces/{}/redisconnectivities"
+#: Of every project's Redis: projects do not share networks.
+REDIS_HOST = "10.128.0.5"
+_REGION = "us-central1"
 _STOP_SECONDS = 10.0
 _IDLE_SECONDS = 10.0
 #: Budgets that do not bind: a quota's waiting is not the operator's time. No probes: there are no Redis servers.
@@ -129,15 +132,46 @@ class Ground:
             self.control.put("networks", name, "staging-vpc")
         return names
 
+    def open_path(self, project: str) -> str:
+        """Give a project a connector, a Redis, a prober, and somebody's rule that lets them meet; the prober's URL."""
+        control, network = self.control, "staging-vpc"
+        control.put("subnetworks", project, _REGION, "redis", network=network, ipCidrRange="10.128.0.0/20")
+        machine = (project, f"{_REGION}-a", "redis-vm")
+        control.put("instances", *machine, network=network, address=REDIS_HOST, redisPort=6379)
+        control.put(
+            "connectors",
+            project,
+            _REGION,
+            "staging-connector",
+            network=network,
+            ipCidrRange="10.2.0.0/28",
+            minInstances=2,
+            maxInstances=3,
+            machineType="e2-micro",
+        )
+        control.put(
+            "firewalls",
+            project,
+            "somebody-allows-redis",
+            network=network,
+            direction="INGRESS",
+            priority=1000,
+            allowed=[{"IPProtocol": "tcp", "ports": ["6379"]}],
+            sourceRanges=["10.2.0.0/28"],
+        )
+        path = f"projects/{project}/locations/{_REGION}/connectors/staging-connector"
+        control.put("services", project, _REGION, "prober", connector=path)
+        return f"{self.lab.cloud.url}/_run/{project}/{_REGION}/prober"
+
     def watch(self, namespace: str) -> Watch:
         """A new namespace, and a watch on it."""
         self.lab.control_plane.create_namespace(namespace)
         return Watch(self.lab.control_plane, namespace)
 
-    def create(self, namespace: str, name: str, project: str, *, managed: bool = False) -> float:
+    def create(self, namespace: str, name: str, project: str, *, managed: bool = False, **spec: object) -> float:
         """Create a resource with a VM target; answers when (monotonic) that was asked for.
 
-        The connector is not managed unless asked for, so that only a rule is made.
+        The connector is not managed unless asked for, so that only a rule is made. `spec` has more of the spec.
         """
         body = {
             "apiVersion": "redisconnectivity.io/v1alpha1",
@@ -148,7 +182,8 @@ class Ground:
                 "projectId": project,
                 "region": "us-central1",
                 "connector": {"ipCidrRange": "10.2.0.0/28", "management": "Managed" if managed else "None"},
-                "redis": {"vm": {"host": "10.128.0.5"}},
+                "redis": {"vm": {"host": REDIS_HOST}},
+                **spec,
             },
         }
         begun = time.monotonic()
@@ -167,8 +202,8 @@ def _is(body: dict[str, Any], kind: str) -> bool:
 
 
 @contextmanager
-def opened(timings: Timings, poll: float = 3.0) -> Iterator[Ground]:
-    """A lab of its own with a started operator."""
-    with Lab(timings, kind="relay", settings={"POLL_INTERVAL": str(poll), **_SETTINGS}) as lab:
+def opened(timings: Timings, poll: float = 3.0, *, kind: Literal["relay", "auto"] = "relay") -> Iterator[Ground]:
+    """A lab of its own with a started operator; `kind` auto where packets count."""
+    with Lab(timings, kind=kind, settings={"POLL_INTERVAL": str(poll), **_SETTINGS}) as lab:
         lab.operator.start()
         yield Ground(lab)

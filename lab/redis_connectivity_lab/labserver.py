@@ -37,7 +37,7 @@ class LabServer:
         self._lab = lab
         self._state = state
         self._say = say
-        self._wounds = Wounds(lab.cloud)
+        self._wounds = Wounds(lab.cloud, lab.kubectl)
         self._stop = asyncio.Event()
         self._one_at_a_time = asyncio.Lock()
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final, Literal
 
-from redis_connectivity_lab.controlplane import find
+from redis_connectivity_lab.controlplane import GuestCluster, find
 from redis_connectivity_lab.controlplane.progress import Progress
 from redis_connectivity_lab.dataplane.launch import Kind
 from redis_connectivity_lab.dataplane.redis_binary import find_redis_server
@@ -22,16 +22,19 @@ _KINDS: Final[dict[str, Kind | Literal["auto"]]] = {"auto": "auto", "namespaces"
 
 
 @contextmanager
-def opened_lab(speed: Speed, data_plane: str, say: Callable[[str], None]) -> Iterator[Lab]:
+def opened_lab(
+    speed: Speed, data_plane: str, say: Callable[[str], None], guest_of: GuestCluster | None = None
+) -> Iterator[Lab]:
     """Start everything, and stop it at the end. `data_plane` is auto, namespaces or relay."""
     progress = Progress()
     find_redis_server()  # what is missing shall be told before the minutes that making a control plane may take
-    binaries = find(progress=progress)
-    with Lab(timings_of(speed), kind=_KINDS[data_plane], settings=_SETTINGS, say=say, binaries=binaries) as lab:
+    binaries = find(progress=progress) if guest_of is None else None
+    kind = _KINDS[data_plane]
+    with Lab(timings_of(speed), kind=kind, settings=_SETTINGS, say=say, binaries=binaries, guest_of=guest_of) as lab:
         seed(lab.cloud.control)
         lab.cloud.settle()
         for env in ENVIRONMENTS:
-            lab.control_plane.create_namespace(env.namespace)
+            lab.cluster.create_namespace(env.namespace)
         with progress.step("Starting the operator"):
             lab.operator.start()
         say("The operator runs, under its own service account, with the rights that manifests/ ships.")

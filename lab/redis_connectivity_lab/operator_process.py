@@ -14,9 +14,11 @@ from typing import Any
 from redis_connectivity_lab.controlplane.process import ServerProcess
 from redis_connectivity_lab.controlplane.waiting import wait_until
 
-__all__ = ["OperatorEndedError", "OperatorProcess"]
+__all__ = ["PROBER_IMAGE", "OperatorEndedError", "OperatorProcess"]
 
-_READY_DEADLINE = 60.0
+_READY_DEADLINE = 180.0
+#: What it deploys on Cloud Run; each image of the emulator's holds the program that this lab runs.
+PROBER_IMAGE = "us-docker.pkg.dev/acme/redis-connectivity/operator:1.0"
 
 
 def _option(name: str, value: str) -> str:
@@ -38,6 +40,7 @@ class OperatorProcess:
         google: Base URL of what answers for all of Google's services.
         folder: For its log.
         settings: More settings, as environment variables without their prefix: `{"POLL_INTERVAL": "1"}`.
+            An empty one takes away what the lab would set.
         identity: Its name in the Lease.
     """
 
@@ -60,13 +63,24 @@ class OperatorProcess:
             "COMPUTE_ENDPOINT": google,
             "VPCACCESS_ENDPOINT": google,
             "REDIS_ENDPOINT": google,
+            "LOGGING_ENDPOINT": google,
+            "NETWORK_MANAGEMENT_ENDPOINT": f"{google}/networkmanagement",
+            "REDIS_CLUSTER_ENDPOINT": google,
+            "MEMORYSTORE_ENDPOINT": f"{google}/memorystore",
+            "RUN_ENDPOINT": google,
+            "IAM_CREDENTIALS_ENDPOINT": google,
+            "PROBER_IMAGE": PROBER_IMAGE,
             # Its own pod stands outside of the emulated networks: a probe from there would leave this machine.
             "OPERATOR_PROBES": "false",
             "HEALTH_HOST": "127.0.0.1",
             "HEALTH_PORT": "0",
+            "WEB_PORT": "0",
             **(settings or {}),
         }
-        self._options = [_option(name.lower().replace("_", "-"), value) for name, value in given.items()]
+        self._options = [_option(name.lower().replace("_", "-"), value) for name, value in given.items() if value]
+        # Where a workload on Google Cloud has its identity from: ID tokens for the probers that it deploys.
+        metadata = google.partition("://")[2]
+        self._env = {"GCE_METADATA_HOST": metadata, "GCE_METADATA_IP": metadata}
         self._process: ServerProcess | None = None
         self._offset = 0
         self._health_port = 0
@@ -80,7 +94,7 @@ class OperatorProcess:
         self._offset = self._log.stat().st_size if self._log.exists() else 0
         self._health_port = 0
         command = [sys.executable, "-m", "redis_connectivity", "run", *self._options]
-        self._process = ServerProcess("operator", command, self._log)
+        self._process = ServerProcess("operator", command, self._log, self._env)
         if wait:
             self.wait_ready()
 
@@ -126,6 +140,12 @@ class OperatorProcess:
     def log(self) -> Path:
         """The file of its log."""
         return self._log
+
+    @property
+    def page(self) -> str:
+        """Where its page is."""
+        found = (one.get("page") for one in self.records() if one.get("event") == "starting")
+        return str(next(found, "") or "")
 
     def metrics(self) -> str:
         """What /metrics says now."""

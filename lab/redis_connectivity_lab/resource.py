@@ -57,7 +57,7 @@ class Resource:
         """The resource, or None; not by kubectl, for what is asked many times a second must not cost a process each."""
         path = f"/apis/{API_VERSION}/namespaces/{self.env.namespace}/{PLURAL}/{self.env.resource}"
         try:
-            return self.lab.control_plane.client.call("GET", path)
+            return self.lab.cluster.client.call("GET", path)
         except ApiError as error:
             if error.status == HTTPStatus.NOT_FOUND:
                 return None

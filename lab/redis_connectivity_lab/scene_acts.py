@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final
 
 from redis_connectivity_lab.site import Body, NothingThereError, Site
 from redis_connectivity_lab.worlds import REGION, Environment
+from redis_connectivity_lab.wound import Wound
 
 __all__ = [
-    "Wound",
     "api_unavailable",
     "connector_deleted",
     "connector_error",
@@ -23,16 +22,6 @@ __all__ = [
     "rule_changed",
     "rule_deleted",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Wound:
-    """A broken scene. `open` says whether it is still broken, `undo` ends what only the lab can end."""
-
-    done: str
-    watch: str
-    open: Callable[[], bool]
-    undo: Callable[[], None] | None = None
 
 
 # --- the operator's rules

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from redis_connectivity.core.identity import read_marker
 from redis_connectivity.probes.model import ProbeAnswer
@@ -12,9 +13,15 @@ from redis_connectivity_lab.cloudside import CloudSide
 from redis_connectivity_lab.emulator.control_client import ControlClient
 from redis_connectivity_lab.worlds import REGION, SOMEBODY, Environment
 
-__all__ = ["NothingThereError", "Site", "told"]
+__all__ = ["Body", "Kubectl", "NothingThereError", "Site", "told"]
 
 Body = dict[str, Any]
+
+
+class Kubectl(Protocol):
+    """Runs kubectl; gives its standard output."""
+
+    def __call__(self, *arguments: str, stdin: str | None = None) -> str: ...  # noqa: D102
 
 
 class NothingThereError(Exception):
@@ -27,6 +34,8 @@ class Site:
 
     cloud: CloudSide
     env: Environment
+    #: Runs kubectl as an administrator; None where there is no cluster beside the cloud.
+    kubectl: Kubectl | None = None
 
     @property
     def control(self) -> ControlClient:
@@ -115,6 +124,38 @@ class Site:
         """Somebody deletes the connector."""
         self.control.delete("connectors", self.env.project, REGION, self.env.connector, actor=SOMEBODY)
         self.cloud.settle()
+
+    # --- what somebody declares
+
+    @property
+    def cluster(self) -> Kubectl:
+        """Kubectl as an administrator; raises NothingThereError where there is no cluster."""
+        if self.kubectl is None:
+            raise NothingThereError("there is no cluster here, so nobody can declare anything")
+        return self.kubectl
+
+    def redeclare(self, **spec: object) -> None:
+        """Somebody deletes the resource and makes it anew, with these fields of the spec otherwise (None: without)."""
+        manifest = self.env.manifest(self.cloud.url)
+        manifest["spec"] |= spec
+        manifest["spec"] = {name: value for name, value in manifest["spec"].items() if value is not None}
+        self.cluster("replace", "--force", "--grace-period=-1", "--timeout=90s", "-f", "-", stdin=json.dumps(manifest))
+
+    def patch(self, **spec: object) -> None:
+        """Somebody changes fields of the spec in place."""
+        text = json.dumps({"spec": spec})
+        self.cluster("patch", "rconn", self.env.resource, "-n", self.env.namespace, "--type=merge", "-p", text)
+
+    def declared(self) -> Body:
+        """The spec as it is declared now; raises NothingThereError where nothing is."""
+        name, namespace = self.env.resource, self.env.namespace
+        text = self.cluster("get", "rconn", name, "-n", namespace, "-o", "json", "--ignore-not-found")
+        if not text.strip():
+            raise NothingThereError(
+                f"resource {name} is not there yet: apply {self.env.word}'s first (`redis-connectivity lab status` says"
+                " how)"
+            )
+        return dict(json.loads(text)["spec"])
 
     # --- what the operator does, as the audit log has it
 

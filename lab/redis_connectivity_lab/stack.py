@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Literal, Self
 
+from redis_connectivity.api.base import API_VERSION, PLURAL
 from redis_connectivity_lab.cloudside import CloudSide
-from redis_connectivity_lab.controlplane import Binaries, ControlPlane, find
+from redis_connectivity_lab.controlplane import Binaries, Cluster, ControlPlane, GuestCluster, find
+from redis_connectivity_lab.controlplane.rest import ApiError
 from redis_connectivity_lab.controlplane.waiting import wait_until
 from redis_connectivity_lab.dataplane.launch import Kind
 from redis_connectivity_lab.emulator.timings import Timings
@@ -25,21 +28,31 @@ OPERATOR_NAMESPACE: Final = "redis-connectivity-system"
 _SERVICE_ACCOUNT = "redis-connectivity"
 
 
-def install_manifests(control_plane: ControlPlane) -> None:
-    """Apply the CRD, the namespace, the account and the rights that the project ships: these very files."""
-    base = PROJECT_ROOT / "manifests" / "base"
-    control_plane.kubectl("apply", "-k", str(PROJECT_ROOT / "crds"))
-    control_plane.kubectl(
+#: kubectl's words for what is installed, in this order; these very files are what the project ships.
+_INSTALLED: Final = (
+    f"-k {PROJECT_ROOT / 'crds'}",
+    *(
+        f"-f {PROJECT_ROOT / 'manifests' / 'base' / name}.yaml"
+        for name in ("namespace", "serviceaccount", "rbac", "guardrails")
+    ),
+)
+
+
+def install_manifests(cluster: Cluster) -> None:
+    """Apply CRDs, namespace, account, rights and guardrails."""
+    crds, *others = _INSTALLED
+    cluster.kubectl("apply", *crds.split(" ", 1))
+    cluster.kubectl(
         "wait", "--for=condition=Established", "crd/redisconnectivities.redisconnectivity.io", "--timeout=30s"
     )
     # Established comes a moment before the API server can store: until then it answers "storage is (re)initializing".
     wait_until(
-        lambda: control_plane.kubectl("get", "rconn", "-A", check=False).returncode == 0,
+        lambda: cluster.kubectl("get", "rconn", "-A", check=False).returncode == 0,
         deadline=30,
         describe="the API server to serve RedisConnectivity",
     )
-    for name in ("namespace", "serviceaccount", "rbac"):
-        control_plane.kubectl("apply", "-f", str(base / f"{name}.yaml"))
+    for words in others:
+        cluster.kubectl("apply", *words.split(" ", 1))
 
 
 class Lab:
@@ -51,6 +64,7 @@ class Lab:
         settings: Settings of the operator, as in OperatorProcess.
         say: Told what is being started.
         binaries: The control plane's programs, if they were found already.
+        guest_of: A cluster that the user has, in place of a control plane of the lab's own.
     """
 
     def __init__(
@@ -61,25 +75,26 @@ class Lab:
         settings: Mapping[str, str] | None = None,
         say: Callable[[str], None] = lambda _: None,
         binaries: Binaries | None = None,
+        guest_of: GuestCluster | None = None,
     ) -> None:
         self._say = say
         self._stack = contextlib.ExitStack()
         self._binaries = binaries
+        self._guest_of = guest_of
         self.cloud = CloudSide(timings, kind=kind)
         self._settings = dict(settings or {})
-        self.control_plane: ControlPlane
+        self.cluster: Cluster
         self.operator: OperatorProcess
         self.folder: Path
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
-            self._say("Starting etcd and kube-apiserver …")
-            self.control_plane = stack.enter_context(ControlPlane(self._binaries or find()))
-            # In the control plane's own: the next one sweeps up what a killed lab leaves behind.
-            self.folder = self.control_plane.folder / "lab"
+            self.cluster = self._open_cluster(stack)
+            # In the cluster's own: the next one sweeps up what a killed lab leaves behind.
+            self.folder = self.cluster.folder / "lab"
             self.folder.mkdir()
-            install_manifests(self.control_plane)
-            self._say(f"Kubernetes API server at {self.control_plane.url}, with the shipped CRD and rights.")
+            install_manifests(self.cluster)
+            self._say(f"Kubernetes API server at {self.cluster.url}, with the shipped CRD and rights.")
             stack.enter_context(self.cloud)
             self._say(f"Google Cloud emulator at {self.cloud.url}. {self.cloud.describe()}")
             self.operator = self.new_operator()
@@ -92,9 +107,27 @@ class Lab:
     ) -> None:
         self._stack.close()
 
+    def _open_cluster(self, stack: contextlib.ExitStack) -> Cluster:
+        if self._guest_of is None:
+            self._say("Starting etcd and kube-apiserver …")
+            return stack.enter_context(ControlPlane(self._binaries or find()))
+        self._say("Looking at your cluster …")
+        guest = stack.enter_context(self._guest_of)
+        # Before anything else, so that what a killed lab leaves behind is known as its own.
+        guest.create_namespace(OPERATOR_NAMESPACE)
+        stack.callback(guest.leave, _INSTALLED)
+        return guest
+
+    @property
+    def control_plane(self) -> ControlPlane:
+        """The lab's own cluster; there is none where it is a guest."""
+        if not isinstance(self.cluster, ControlPlane):
+            raise TypeError("the lab is a guest of somebody's cluster")
+        return self.cluster
+
     def new_operator(self, identity: str | None = None, **settings: str) -> OperatorProcess:
         """An operator that is not started yet; the caller stops it."""
-        kubeconfig = self.control_plane.service_account_kubeconfig(OPERATOR_NAMESPACE, _SERVICE_ACCOUNT)
+        kubeconfig = self.cluster.service_account_kubeconfig(OPERATOR_NAMESPACE, _SERVICE_ACCOUNT)
         return OperatorProcess(
             kubeconfig, self.cloud.url, self.folder, settings={**self._settings, **settings}, identity=identity
         )
@@ -108,7 +141,7 @@ class Lab:
 
     def kubectl(self, *arguments: str, stdin: str | None = None, check: bool = True) -> str:
         """Run kubectl as administrator; its standard output, with standard error behind it when `check` is off."""
-        done = self.control_plane.kubectl(*arguments, stdin=stdin, check=check)
+        done = self.cluster.kubectl(*arguments, stdin=stdin, check=check)
         return done.stdout if check else done.stdout + done.stderr
 
     def apply(self, resource: Mapping[str, Any]) -> None:
@@ -117,8 +150,17 @@ class Lab:
 
     def get(self, namespace: str, name: str) -> dict[str, Any] | None:
         """The resource, or None."""
-        text = self.kubectl("get", "rconn", name, "-n", namespace, "-o", "json", "--ignore-not-found")
-        return dict(json.loads(text)) if text.strip() else None
+        # Not by kubectl: this is asked many times a second, and a kubectl costs more than the whole answer.
+        try:
+            return self.cluster.client.call("GET", f"/apis/{API_VERSION}/namespaces/{namespace}/{PLURAL}/{name}")
+        except ApiError as error:
+            if error.status == HTTPStatus.NOT_FOUND:
+                return None
+            raise
+
+    def config_maps(self, namespace: str) -> list[dict[str, Any]]:
+        """The ConfigMaps of a namespace."""
+        return list(self.cluster.client.call("GET", f"/api/v1/namespaces/{namespace}/configmaps")["items"])
 
     def condition(self, namespace: str, name: str, kind: str) -> dict[str, Any]:
         """One condition of the resource; empty where it has none yet."""
@@ -135,7 +177,7 @@ class Lab:
         kind: str,
         status: str = "True",
         reason: str | None = None,
-        deadline: float = 30.0,
+        deadline: float = 90.0,
     ) -> dict[str, Any]:
         """Wait until a condition has a status (and reason); the message of a failure has the whole status."""
 

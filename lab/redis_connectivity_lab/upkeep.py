@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from redis_connectivity_lab.controlplane import find, wait_until
+from redis_connectivity_lab.controlplane import GuestCluster, find, wait_until
 from redis_connectivity_lab.controlplane.process import ProcessError
 from redis_connectivity_lab.labserver import LabServer
 from redis_connectivity_lab.labstate import LabState, LabStore
@@ -31,7 +31,9 @@ _START_DEADLINE = 240.0
 _STOP_GRACE = 60.0
 
 
-def keep_up(console: Console, speed: Speed, data_plane: str, *, apply: bool) -> None:
+def keep_up(
+    console: Console, speed: Speed, data_plane: str, *, apply: bool, guest_of: GuestCluster | None = None
+) -> None:
     """Run the lab until it is asked to stop.
 
     Raises:
@@ -44,15 +46,16 @@ def keep_up(console: Console, speed: Speed, data_plane: str, *, apply: bool) -> 
     store = LabStore()
     with store.held():
         store.write(LabState(os.getpid(), "starting"))
-        with opened_lab(speed, data_plane, say) as lab:
+        with opened_lab(speed, data_plane, say, guest_of) as lab:
             state = _state_of(lab)
             if apply:
                 _apply(lab, say, patience(speed))
 
             def started() -> None:
-                store.write(state)
                 say("")
                 guide(console, state, ctrl_c=sys.stdin is not None and sys.stdin.isatty())
+                # After that: who waits for the lab to run (`--detach`) shows what it has said until then.
+                store.write(state)
 
             _serve(LabServer(lab, state, say), Path(state.socket), started)
             say("Stopping …")
@@ -64,13 +67,13 @@ def _state_of(lab: Lab) -> LabState:
         pid=os.getpid(),
         phase="running",
         socket=str(lab.folder / "lab.sock"),
-        kubeconfig=str(lab.control_plane.kubeconfig),
-        kubectl=str(lab.control_plane.binaries.kubectl),
+        kubeconfig=str(lab.cluster.kubeconfig),
+        kubectl=str(lab.cluster.kubectl_program),
         google=lab.cloud.url,
         data_plane=lab.cloud.describe(),
         metrics=lab.operator.url,
         operator_log=str(lab.operator.log),
-        kubernetes=lab.control_plane.url,
+        kubernetes=lab.cluster.url,
         manifests={env.word: str(write_manifest(lab, env)) for env in ENVIRONMENTS},
         probers={env.word: env.prober_url(lab.cloud.url) for env in ENVIRONMENTS},
     )

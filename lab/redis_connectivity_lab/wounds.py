@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from redis_connectivity_lab.cloudside import CloudSide
-from redis_connectivity_lab.scene_acts import Wound
 from redis_connectivity_lab.scenes import Scene, UnknownSceneError, scene_of
-from redis_connectivity_lab.site import NothingThereError, Site
+from redis_connectivity_lab.site import Kubectl, NothingThereError, Site
+from redis_connectivity_lab.wound import Wound
 
 __all__ = ["Wounds"]
 
@@ -27,8 +27,9 @@ class _Played:
 class Wounds:
     """What was broken and by which scene. Not for several threads at once."""
 
-    def __init__(self, cloud: CloudSide) -> None:
+    def __init__(self, cloud: CloudSide, kubectl: Kubectl | None = None) -> None:
         self._cloud = cloud
+        self._kubectl = kubectl
         self._played: dict[tuple[str, str], _Played] = {}
 
     def break_(self, name: str, word: str | None) -> dict[str, Any]:
@@ -39,7 +40,7 @@ class Wounds:
             NothingThereError: What it breaks is not there, or is broken by it already.
         """
         scene = scene_of(name)
-        site = Site(self._cloud, scene.environment(word))
+        site = Site(self._cloud, scene.environment(word), self._kubectl)
         key = (scene.name, site.env.word)
         before = self._played.get(key)
         if before is not None and before.wound.undo is not None and before.wound.open():

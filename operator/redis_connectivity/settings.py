@@ -21,6 +21,10 @@ from redis_connectivity.api.form import Form
 __all__ = ["ENV_PREFIX", "Credentials", "LogFormat", "LogLevel", "Settings", "default_identity"]
 
 ENV_PREFIX: Final = "REDIS_CONNECTIVITY_"
+#: [host/]repo-path[:tag][@digest], as Cloud Run puts it.
+IMAGE_PATTERN: Final = (
+    r"^[a-z0-9]([a-z0-9._/:-]*[a-z0-9])?(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?$"
+)
 
 
 class Credentials(enum.StrEnum):
@@ -109,9 +113,52 @@ class Settings(BaseSettings):
         default=None, description="Base URL of the Serverless VPC Access API instead of Google's."
     )
     redis_endpoint: Endpoint = Field(default=None, description="Base URL of the Memorystore API instead of Google's.")
+    redis_cluster_endpoint: Endpoint = Field(
+        default=None, description="Base URL of the Memorystore for Redis Cluster API instead of Google's."
+    )
+    memorystore_endpoint: Endpoint = Field(
+        default=None, description="Base URL of the Memorystore for Valkey API instead of Google's."
+    )
+    logging_endpoint: Endpoint = Field(
+        default=None, description="Base URL of the Cloud Logging API instead of Google's."
+    )
+    network_management_endpoint: Endpoint = Field(
+        default=None, description="Base URL of the Network Management API (`connectivity-test`) instead of Google's."
+    )
+    run_endpoint: Endpoint = Field(default=None, description="Base URL of the Cloud Run Admin API instead of Google's.")
+    iam_credentials_endpoint: Endpoint = Field(
+        default=None, description="Base URL of the IAM Service Account Credentials API instead of Google's."
+    )
 
+    prober_image: str | None = Field(
+        default=None,
+        pattern=IMAGE_PATTERN,
+        description=(
+            "Container image of the probers that are deployed on Cloud Run for spec.probe.from: CloudRun; the"
+            " operator's own, in a registry that Cloud Run can read."
+        ),
+    )
+    prober_service_account: str | None = Field(
+        default=None,
+        min_length=1,
+        description=(
+            "Service account that these probers run as: an e-mail, or a name in each resource's own project. It needs"
+            " no rights, and should have none. Default: the project's Compute Engine default account."
+        ),
+    )
+
+    audit_log: bool = Field(
+        default=False,
+        description="Ask Cloud Logging who made the changes that are found as drift; needs logging.logEntries.list.",
+    )
     poll_interval: Seconds = Field(
         default=3.0, ge=0.2, le=3600, description="Between two lists of a project's firewall rules and connectors."
+    )
+    scarce_poll_interval: Seconds = Field(
+        default=60.0,
+        ge=1,
+        le=3600,
+        description="Between two lists of a region's Redis Clusters or Valkey instances: Google grants few calls.",
     )
     resync_interval: Seconds = Field(
         default=600.0, ge=1, description="Between two looks at a resource when nothing happened; writes nothing."
@@ -134,6 +181,17 @@ class Settings(BaseSettings):
     compute_write_budget: int = Field(default=240, ge=1, description="Compute writes a minute and project.")
     vpcaccess_budget: int = Field(default=240, ge=1, description="Serverless VPC Access calls a minute and project.")
     redis_budget: int = Field(default=240, ge=1, description="Memorystore calls a minute and project.")
+    redis_cluster_budget: int = Field(
+        default=30, ge=1, description="Redis Cluster calls a minute and project; Google grants 60."
+    )
+    memorystore_budget: int = Field(
+        default=30, ge=1, description="Valkey calls a minute and project; Google grants 60."
+    )
+    logging_budget: int = Field(default=30, ge=1, description="Cloud Logging calls a minute and project.")
+    run_budget: int = Field(default=120, ge=1, description="Cloud Run Admin calls a minute and project.")
+    iam_credentials_budget: int = Field(
+        default=120, ge=1, description="Access tokens made a minute and project, for spec.redis.auth.iam."
+    )
 
     lease_duration: Seconds = Field(default=15.0, ge=1, description="How long the Lease is good without renewal.")
     shutdown_grace: Seconds = Field(
@@ -142,5 +200,14 @@ class Settings(BaseSettings):
 
     health_host: str = Field(default="0.0.0.0", description="Address of /healthz, /readyz and /metrics.")  # noqa: S104 - kubelet and Prometheus come from outside of the pod
     health_port: int = Field(default=8081, ge=0, le=65535, description="Port of the same; 0 picks a free one.")
+    web: bool = Field(default=True, description="Serve the page that shows every path, read-only.")
+    web_host: str = Field(
+        default="127.0.0.1",
+        description=(
+            "Address of the page. On loopback it is for `kubectl port-forward`; on any other it asks for a bearer token"
+            " of somebody who may list the resources."
+        ),
+    )
+    web_port: int = Field(default=8082, ge=0, le=65535, description="Port of the page; 0 picks a free one.")
     log_level: LogLevel = Field(default=LogLevel.INFO, description="Least severity that is logged.")
     log_format: LogFormat = Field(default=LogFormat.JSON, description="json, or console for people.")

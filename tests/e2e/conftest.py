@@ -1,6 +1,7 @@
 """One lab for the whole folder; one operator for most of its tests, which each have a project and namespace alone."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,10 +9,11 @@ import pytest
 from redis_connectivity_lab.emulator.timings import Timings
 from redis_connectivity_lab.operator_process import OperatorProcess
 from redis_connectivity_lab.stack import Lab
+from support.commands import Commands
 from support.place import Place
 
 TIMINGS = Timings(firewall=0.1, connector_create=0.5, connector_update=0.4, connector_delete=0.4)
-SETTINGS = {"POLL_INTERVAL": "0.5", "STATUS_HEARTBEAT": "600", "RELIST_INTERVAL": "5"}
+SETTINGS = {"POLL_INTERVAL": "0.5", "SCARCE_POLL_INTERVAL": "1", "STATUS_HEARTBEAT": "600", "RELIST_INTERVAL": "5"}
 
 
 @pytest.hookimpl(wrapper=True)
@@ -54,3 +56,22 @@ def place(lab: Lab, operator: OperatorProcess, request: pytest.FixtureRequest) -
         made.assert_unhurt()
     finally:
         made.clear()
+
+
+@pytest.fixture
+def commands(place: Place, tmp_path: Path) -> Iterator[Commands]:
+    """Commands that ask the lab's Google, each as a user runs them."""
+    url = place.world.google
+    endpoints = dict.fromkeys(("COMPUTE", "VPCACCESS", "REDIS", "REDIS_CLUSTER", "RUN", "IAM_CREDENTIALS"), url)
+    endpoints["MEMORYSTORE"] = f"{url}/memorystore"
+    named = {f"REDIS_CONNECTIVITY_{name}_ENDPOINT": endpoint for name, endpoint in endpoints.items()}
+    run = Commands(tmp_path, {**named, "REDIS_CONNECTIVITY_CREDENTIALS": "anonymous", "COLUMNS": "300"})
+    try:
+        yield run
+    finally:
+        run.end()
+
+
+@pytest.fixture
+def kubeconfig(lab: Lab) -> str:
+    return str(lab.control_plane.kubeconfig)

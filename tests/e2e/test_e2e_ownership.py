@@ -7,7 +7,7 @@ import pytest
 from support.hardened import REGION
 from support.place import EGRESS, INGRESS, Place
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 
 
 def test_a_foreign_connector_is_used_and_never_changed_or_deleted(place: Place) -> None:

@@ -8,7 +8,7 @@ from redis_connectivity_lab.emulator.timings import Timings
 from redis_connectivity_lab.stack import Lab
 from support.place import INGRESS, Place
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import pytest
 from support.hardened import REGION
 from support.place import EGRESS, INGRESS, Place
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 
 #: Each write after the path is built, and what makes it happen.
 LATER_WRITES = (
@@ -228,21 +228,6 @@ def test_a_network_that_is_deleted_under_everything_is_named(place: Place) -> No
     control.remove_fault(fault_rules)
     place.delete()
     place.until(place.is_clean, "nothing to be left")
-
-
-def test_another_writer_that_never_gives_in_is_not_fought_without_end(place: Place) -> None:
-    place.apply()
-    place.ready()
-    mark = place.mark()
-    for round_ in range(12):
-        place.break_rule(priority=3000 + round_)
-        place.until(lambda: place.world.rules()[INGRESS]["priority"] == 899, f"repair {round_}")
-    place.ready()
-    updates = place.count("compute.firewalls.update", since=mark)
-    assert updates == 12  # one repair a change, none for nothing
-    drift = place.status()["drift"]
-    assert len(drift) <= 10
-    assert all("repaired" in one for one in drift)
 
 
 def test_a_failed_creation_is_tried_again_after_its_back_off(place: Place) -> None:

@@ -14,7 +14,7 @@ from support.hardened import Hardened
 from support.place import EGRESS, INGRESS, Place, grant_operator_namespace
 from support.waiting import wait_until
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 
 LEASE = 4.0
 ACCOUNT = "system:serviceaccount:redis-connectivity-system:redis-connectivity"

@@ -12,9 +12,11 @@ import pytest
 import pytest_asyncio
 
 from redis_connectivity.probes.client import ask
-from redis_connectivity.probes.model import FailureCode, ProbeAnswer, ProbeRequest
+from redis_connectivity.probes.model import FailureCode, HttpCheck, PingCheck, ProbeAnswer, ProbeRequest, TlsOptions
+from redis_connectivity_lab.certificates import Authority
 from redis_connectivity_lab.dataplane import DataPlane, DataPlaneClient, DataPlaneError, open_dataplane
-from redis_connectivity_lab.topology import Direction, Host, HostKind, L4Match, Rule
+from redis_connectivity_lab.dataplane.protocol import HostFirewall
+from redis_connectivity_lab.topology import App, Direction, Host, HostKind, L4Match, Rule
 from support.waiting import eventually
 from unit.dataplane.dataplane_values import (
     ALL,
@@ -23,6 +25,7 @@ from unit.dataplane.dataplane_values import (
     MANAGED,
     NETWORK,
     OTHER_NETWORK,
+    REDIS,
     SERVICE,
     VM,
     host,
@@ -34,7 +37,9 @@ from unit.dataplane.dataplane_values import (
 pytestmark = [pytest.mark.lab, pytest.mark.asyncio(loop_scope="module")]
 
 #: Long enough for a connection within one machine that is busy, short enough to wait for a refusal in silence.
-SECONDS = 0.5
+SECONDS = 1.0
+#: For what must get through however busy the machine is.
+PATIENT = 20.0
 PASSES = None
 TIMES_OUT = FailureCode.CONNECT_TIMEOUT
 INGRESS, EGRESS = Direction.INGRESS, Direction.EGRESS
@@ -55,15 +60,17 @@ async def dataplane(running: DataPlane) -> AsyncIterator[DataPlane]:
     await running.apply(topology(hosts=()))
 
 
-async def fate(dataplane: DataPlane, to: Host, source: Host = CONNECTOR, port: int = 6379) -> FailureCode | None:
+async def fate(
+    dataplane: DataPlane, to: Host, source: Host = CONNECTOR, port: int = 6379, seconds: float = SECONDS
+) -> FailureCode | None:
     """None for a PONG, else how the PING failed."""
-    answer = await dataplane.ping_from(source.id, str(to.address), port, SECONDS)
+    answer = await dataplane.ping_from(source.id, str(to.address), port, seconds)
     return answer.failure.code if answer.failure else None
 
 
-async def probe_through(socket: Path, to: Host) -> ProbeAnswer:
+async def probe_through(socket: Path, to: Host, seconds: float = PATIENT) -> ProbeAnswer:
     async with aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(socket))) as session:
-        request = ProbeRequest(host=str(to.address), port=6379, timeout_seconds=SECONDS)
+        request = ProbeRequest(host=str(to.address), port=6379, timeout_seconds=seconds)
         return await ask("http://prober", request, session=session)
 
 
@@ -113,7 +120,10 @@ async def test_fate_of_a_ping(
     dataplane: DataPlane, rules: tuple[Rule, ...], to_vm: FailureCode | None, to_managed: FailureCode | None
 ) -> None:
     await dataplane.apply(topology(*rules))
-    assert await asyncio.gather(fate(dataplane, VM), fate(dataplane, MANAGED)) == [to_vm, to_managed]
+    expected = {VM: to_vm, MANAGED: to_managed}
+    waits = {to: PATIENT if fate_there is PASSES else SECONDS for to, fate_there in expected.items()}
+    fates = await asyncio.gather(*(fate(dataplane, to, seconds=wait) for to, wait in waits.items()))
+    assert fates == list(expected.values())
 
 
 async def test_what_is_not_there(dataplane: DataPlane) -> None:
@@ -131,7 +141,7 @@ async def test_a_service_lives_with_its_connector_and_feels_each_rule(dataplane:
     socket = await ready(dataplane)
     assert (await probe_through(socket, VM)).ok
     await dataplane.apply(topology(services=(SERVICE,)))
-    answer = await probe_through(socket, VM)
+    answer = await probe_through(socket, VM, SECONDS)
     assert answer.failure
     assert answer.failure.code is TIMES_OUT
     assert answer.prober.via == f"cloudRun/{SERVICE.name}"
@@ -185,6 +195,19 @@ async def test_redis_in_all_its_states(dataplane: DataPlane) -> None:
         await dataplane.pause_redis(CONNECTOR.id)
 
 
+async def test_a_machines_own_firewall_answers_where_googles_is_silent(dataplane: DataPlane) -> None:
+    await dataplane.apply(topology(ALLOW))
+    await dataplane.host_firewall(VM.id, HostFirewall.UNREACHABLE)
+    assert await fate(dataplane, VM) is FailureCode.NETWORK_UNREACHABLE
+    await dataplane.host_firewall(VM.id, HostFirewall.RESET)
+    assert await fate(dataplane, VM) is FailureCode.CONNECTION_RESET
+    await dataplane.apply(topology())
+    assert await fate(dataplane, VM) is TIMES_OUT, "Google's firewall comes first"
+    await dataplane.apply(topology(ALLOW))
+    await dataplane.host_firewall(VM.id, HostFirewall.OPEN)
+    assert await fate(dataplane, VM) is PASSES
+
+
 async def test_passwords_ports_addresses_and_tags_change(dataplane: DataPlane) -> None:
     secret = dataclasses.replace(VM, redis_password='p"w \\ é')
     await dataplane.apply(topology(ALLOW, hosts=(CONNECTOR, secret)))
@@ -236,7 +259,43 @@ async def test_counters_name_the_rule(dataplane: DataPlane) -> None:
 async def test_many_hosts_at_once(dataplane: DataPlane) -> None:
     crowd = tuple(host(f"h{n}", f"10.1.0.{n + 1}", redis_port=6379 if n < 3 else None) for n in range(40))
     await dataplane.apply(topology(rule(sources=("10.1.0.0/24",)), hosts=crowd))
-    fates = await asyncio.gather(*(fate(dataplane, crowd[n % 3], source=crowd[n]) for n in range(40)))
+    fates = await asyncio.gather(*(fate(dataplane, crowd[n % 3], source=crowd[n], seconds=PATIENT) for n in range(40)))
     assert fates == [PASSES] * 40
     kinds = {each.kind for each in crowd}
     assert kinds == {HostKind.VM}
+
+
+async def test_tls_and_an_application_behind_the_rules(dataplane: DataPlane) -> None:
+    """As the chain of a probe meets them: Redis in TLS alone, and a service that itself goes through the rules."""
+    authority = Authority("the lab's CA")
+    secure = dataclasses.replace(VM, redis_tls=authority.issue(addresses=[str(VM.address)]))
+    chat = dataclasses.replace(host("chat", "10.0.0.9"), app=App(8080, str(MANAGED.address), 6379))
+    open_all = rule("open", matches=(ALL,), sources=("10.0.0.0/8",))
+    hosts = (CONNECTOR, secure, MANAGED, chat)
+    await dataplane.apply(topology(open_all, hosts=hosts, services=(SERVICE,)))
+    socket = await ready(dataplane)
+    checks = (PingCheck(), HttpCheck(name="auth", url=f"http://{chat.address}:8080/auth/healthz"))
+
+    async def probed(tls: TlsOptions | None) -> ProbeAnswer:
+        async with aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(socket))) as session:
+            request = ProbeRequest(host=str(VM.address), port=6379, timeout_seconds=10, tls=tls, checks=checks)
+            return await ask("http://prober", request, session=session)
+
+    trusting = TlsOptions(ca_certificates=authority.pem)
+
+    async def passes() -> bool:
+        return (await probed(trusting)).ok
+
+    await eventually(passes, deadline=60, describe="the application answers")
+    answer = await probed(None)
+    assert answer.failure
+    assert answer.failure.code is FailureCode.TLS_REQUIRED
+
+    # The application's own way to Redis is judged, too.
+    closed = rule(
+        "closed", allow=False, direction=EGRESS, priority=900, matches=(REDIS,), destinations=("10.9.0.3/32",)
+    )
+    await dataplane.apply(topology(open_all, closed, hosts=hosts, services=(SERVICE,)))
+    answer = await probed(trusting)
+    assert answer.failure
+    assert (answer.failure.step, answer.failure.code) == ("auth", FailureCode.UNEXPECTED_STATUS)

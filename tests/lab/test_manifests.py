@@ -55,9 +55,26 @@ def test_the_api_server_has_no_warning_about_it(cluster: ControlPlane, installed
     assert cluster.kubectl("apply", "--server-side", "--dry-run=server", "-k", folder).stderr == ""
 
 
+def test_alerts_and_dashboard_build(cluster: ControlPlane) -> None:
+    text = cluster.kubectl("kustomize", str(ROOT / "manifests" / "monitoring")).stdout
+    kinds = {each["kind"]: each for each in yaml.safe_load_all(text)}
+    assert set(kinds) == {"ConfigMap", "PrometheusRule", "ServiceMonitor"}
+    assert {each["metadata"]["namespace"] for each in kinds.values()} == {"redis-connectivity-system"}
+    assert json.loads(kinds["ConfigMap"]["data"]["dashboard.json"])["uid"] == "redis-connectivity"
+    # What the monitor selects and where it scrapes is what the shipped Service has.
+    service = yaml.safe_load((ROOT / "manifests" / "base" / "service.yaml").read_text(encoding="utf-8"))
+    ports = {port["name"] for port in service["spec"]["ports"]}
+    assert {each["port"] for each in kinds["ServiceMonitor"]["spec"]["endpoints"]} <= ports
+    wanted = kinds["ServiceMonitor"]["spec"]["selector"]["matchLabels"]
+    labels = built(cluster, OVERLAYS[0])[f"Service/{service['metadata']['name']}"]["metadata"]["labels"]
+    assert wanted.items() <= labels.items()
+
+
 def test_the_samples_are_accepted(cluster: ControlPlane, installed: str) -> None:
-    told = cluster.kubectl("apply", "--dry-run=server", "-f", str(ROOT / "manifests" / "samples")).stdout
-    assert told.count("created (server dry run)") == 2
+    folder = ROOT / "manifests" / "samples"
+    told = cluster.kubectl("apply", "--dry-run=server", "--validate=strict", "-f", str(folder)).stdout
+    bodies = [body for path in folder.glob("*.yaml") for body in yaml.safe_load_all(path.read_text(encoding="utf-8"))]
+    assert told.count("created (server dry run)") == len(bodies) > 0
 
 
 def test_the_pod_passes_the_restricted_standard(cluster: ControlPlane, installed: str) -> None:
@@ -92,7 +109,10 @@ def test_staging_and_production_differ_where_they_should(cluster: ControlPlane) 
     staging, production = (built(cluster, overlay) for overlay in OVERLAYS)
     assert staging["Deployment/redis-connectivity"]["spec"]["replicas"] == 1
     assert production["Deployment/redis-connectivity"]["spec"]["replicas"] == 2
-    assert production.keys() - staging.keys() == {"PodDisruptionBudget/redis-connectivity"}
+    assert production.keys() - staging.keys() == {
+        "PodDisruptionBudget/redis-connectivity",
+        "NetworkPolicy/redis-connectivity",
+    }
     for objects in (staging, production):
         assert (
             "iam.gke.io/gcp-service-account" in objects["ServiceAccount/redis-connectivity"]["metadata"]["annotations"]
@@ -117,10 +137,11 @@ def allowed(cluster: ControlPlane, **attributes: str) -> bool:
 @pytest.mark.parametrize(
     ("what", "verbs"),
     [
-        ("any redisconnectivity.io/redisconnectivities", "get list watch patch"),
-        ("any redisconnectivity.io/redisconnectivities/status", "get patch"),
+        ("any redisconnectivity.io/redisconnectivities", "list watch patch"),
+        ("any redisconnectivity.io/redisconnectivities/status", "patch"),
         ("any redisconnectivity.io/redisconnectivities/finalizers", ""),
-        ("any events.k8s.io/events", "create patch"),
+        ("any redisconnectivity.io/redisconnectivitypolicies", "list watch"),
+        ("any events.k8s.io/events", "create"),
         ("any /events", ""),
         ("any /namespaces", ""),
         ("any /secrets", ""),
@@ -128,8 +149,8 @@ def allowed(cluster: ControlPlane, **attributes: str) -> bool:
         ("any /pods", ""),
         ("any apiextensions.k8s.io/customresourcedefinitions", ""),
         ("any rbac.authorization.k8s.io/clusterroles", ""),
-        ("own coordination.k8s.io/leases", "get create update patch"),
-        ("own /configmaps", "get list create update patch delete"),
+        ("own coordination.k8s.io/leases", "get create update"),
+        ("own /configmaps", "get list create patch delete"),
         ("own /secrets", ""),
         ("own /pods", ""),
         ("own apps/deployments", ""),

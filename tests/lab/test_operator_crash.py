@@ -47,8 +47,7 @@ class Life:
         return str((self.lab.get(self.namespace, "path") or {})["metadata"]["uid"])
 
     def ledger(self) -> dict[str, Any]:
-        text = self.lab.kubectl("get", "configmap", "-n", OPERATOR_NAMESPACE, "-o", "json")
-        for one in json.loads(text)["items"]:
+        for one in self.lab.config_maps(OPERATOR_NAMESPACE):
             annotations = one["metadata"].get("annotations", {})
             if annotations.get("redisconnectivity.io/resource") == f"{self.namespace}/path":
                 return dict(json.loads(one["data"]["ledger.json"]))
@@ -259,3 +258,59 @@ def test_asked_to_stop_in_the_middle_it_stops_in_good_order_and_goes_on_later(li
     life.operator.start()
     life.settled()
     assert_whole(life)
+
+
+#: Where the operator is killed while it replaces the connector by one with another range.
+REPLACING: dict[str, tuple[dict[str, Any] | None, Callable[[Life], Callable[[], bool]]]] = {
+    "create called": (
+        {"method": "vpcaccess.connectors.create", "kind": "delay", "delay": 5.0, "count": 1},
+        lambda life: lambda: life.ledger().get("operation", {}).get("kind") == "create",
+    ),
+    "create answer lost": (
+        {"method": "vpcaccess.connectors.create", "kind": "drop_answer", "count": 1},
+        lambda life: lambda: google_call(life, "vpcaccess.connectors.create", 2),
+    ),
+    "create running": (None, lambda life: lambda: bool(life.ledger().get("operation", {}).get("name"))),
+    "delete called": (
+        {"method": "vpcaccess.connectors.delete", "kind": "delay", "delay": 5.0, "count": 1},
+        lambda life: lambda: life.ledger().get("operation", {}).get("kind") == "delete",
+    ),
+    "delete answer lost": (
+        {"method": "vpcaccess.connectors.delete", "kind": "drop_answer", "count": 1},
+        lambda life: lambda: google_call(life, "vpcaccess.connectors.delete"),
+    ),
+}
+
+
+@pytest.mark.parametrize("moment", REPLACING)
+def test_killed_while_replacing_there_is_one_in_the_end_and_no_orphan(life: Life, moment: str) -> None:
+    fault, arm = REPLACING[moment]
+    life.operator.start()
+    life.apply()
+    life.settled()
+    if fault is not None:
+        life.world.control.fault(fault["method"], fault["kind"], project=life.world.project, **_more(fault))
+    reached = arm(life)
+    # The consent stands there from the start, as in a Git repository that is replayed.
+    life.apply(
+        connector={"ipCidrRange": "10.3.0.0/28", "replacement": "Recreate", "retire": "staging-connector"},
+        probe={"proberUrl": life.world.prober_url, "interval": "1h"},
+    )
+    wait_until(reached, deadline=30, interval=0.005, describe=moment)
+    life.restart()
+
+    def one_left() -> bool:
+        found = life.world.control.list("connectors", life.world.project)
+        rules = life.world.own_rules()
+        return (
+            [(one["ipCidrRange"], one["state"]) for one in found] == [("10.3.0.0/28", "READY")]
+            and rules["allow-vpc-connector-to-redis"]["sourceRanges"] == ["10.3.0.0/28"]
+            and not life.ledger().get("operation")
+            and not life.ledger().get("retiring")
+        )
+
+    wait_until(one_left, deadline=60, describe=lambda: f"one connector: {life.ledger()}\n{life.operator.log_tail(40)}")
+    assert len(life.world.calls("vpcaccess.connectors.create")) == 2
+    assert len(life.world.calls("vpcaccess.connectors.delete")) == 1
+    life.lab.kubectl("delete", "rconn", "path", "-n", life.namespace, "--wait=false")
+    assert_gone(life)

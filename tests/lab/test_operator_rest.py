@@ -22,6 +22,7 @@ READS = {
     "compute.firewalls.list",
     "compute.networks.list",
     "compute.networks.getEffectiveFirewalls",
+    "compute.regionNetworkFirewallPolicies.getEffectiveFirewalls",
     "compute.subnetworks.aggregatedList",
     "vpcaccess.connectors.list",
     "redis.instances.list",

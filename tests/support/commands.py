@@ -5,12 +5,27 @@ import secrets
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["Commands"]
+__all__ = ["Commands", "heeding_interrupts"]
 
 _MARK = "REDIS_CONNECTIVITY_TEST_MARK"
+
+
+@contextmanager
+def heeding_interrupts() -> Iterator[None]:
+    """What is started here heeds Ctrl-C, as in a terminal.
+
+    Tests that run in the background of a shell ignore it, and would pass that on.
+    """
+    ours = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, ours)
 
 
 @dataclass
@@ -26,15 +41,16 @@ class Commands:
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start a command; standard error goes with standard output."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "redis_connectivity", *arguments],
-            env=self.environ(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
+        with heeding_interrupts():
+            return subprocess.Popen(
+                [sys.executable, "-m", "redis_connectivity", *arguments],
+                env=self.environ(),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                start_new_session=True,
+            )
 
     def run(self, *arguments: str, code: int = 0, seconds: float = 240) -> str:
         """Run a command to its end; answers what it said."""

@@ -34,6 +34,15 @@ class Hardened:
         return "staging-connector"
 
     @property
+    def rules_project(self) -> str:
+        """Where network and firewall rules are."""
+        return self.project
+
+    @property
+    def connector_project(self) -> str:
+        return self.project
+
+    @property
     def host(self) -> str:
         return "10.129.0.3" if self.memorystore else "10.128.0.5"
 
@@ -80,7 +89,7 @@ class Hardened:
         }
         self.control.put(
             "firewalls",
-            self.project,
+            self.rules_project,
             name,
             network=self.network,
             direction=direction,
@@ -110,14 +119,14 @@ class Hardened:
 
     def rules(self) -> dict[str, dict[str, Any]]:
         """Rules of people, by name: Google's own for a connector are left out."""
-        found = self.control.list("firewalls", self.project)
+        found = self.control.list("firewalls", self.rules_project)
         return {one["name"]: one for one in found if not one["name"].startswith("aet-")}
 
     def own_rules(self) -> dict[str, dict[str, Any]]:
         return {name: one for name, one in self.rules().items() if "redisconnectivity.io" in one.get("description", "")}
 
     def connectors(self) -> list[str]:
-        return [one["name"].rsplit("/", 1)[-1] for one in self.control.list("connectors", self.project)]
+        return [one["name"].rsplit("/", 1)[-1] for one in self.control.list("connectors", self.connector_project)]
 
     def calls(self, method: str, *, since: int = 0) -> list[dict[str, Any]]:
         """The calls of a method that took effect, or may have (status 0: the answer was lost)."""

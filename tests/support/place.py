@@ -55,11 +55,16 @@ class Place:
         if wait:
             self.gone(name)
 
-    def gone(self, name: str = "path", deadline: float = 40) -> None:
+    def gone(self, name: str = "path", deadline: float = 120) -> None:
         self.until(lambda: self.lab.get(self.namespace, name) is None, f"{name} to go", deadline)
 
     def body(self, name: str = "path") -> dict[str, Any]:
         return self.lab.get(self.namespace, name) or {}
+
+    def events(self, reason: str) -> list[str]:
+        """The messages of this namespace's Events with a reason."""
+        listed = json.loads(self.lab.kubectl("get", "events.events.k8s.io", "-n", self.namespace, "-o", "json"))
+        return [str(one.get("note", "")) for one in listed["items"] if one.get("reason") == reason]
 
     def uid(self, name: str = "path") -> str:
         return str(self.body(name)["metadata"]["uid"])
@@ -67,12 +72,12 @@ class Place:
     def status(self, name: str = "path") -> dict[str, Any]:
         return dict(self.body(name).get("status", {}))
 
-    def ready(self, name: str = "path", deadline: float = 40) -> None:
+    def ready(self, name: str = "path", deadline: float = 120) -> None:
         self.says("Ready", "True", name=name, deadline=deadline)
         self.says("InSync", "True", name=name, deadline=deadline)
 
     def says(
-        self, kind: str, status: str, reason: str | None = None, *, name: str = "path", deadline: float = 30
+        self, kind: str, status: str, reason: str | None = None, *, name: str = "path", deadline: float = 90
     ) -> str:
         """The message of a condition, once it has this status and reason."""
 
@@ -83,7 +88,7 @@ class Place:
         found = self.until(seen, f"{name} to be {kind}={status} ({reason})", deadline)
         return str(found["message"])
 
-    def until(self, predicate: Callable[[], Any], what: str, deadline: float = 20) -> Any:
+    def until(self, predicate: Callable[[], Any], what: str, deadline: float = 60) -> Any:
         return wait_until(predicate, deadline=deadline, describe=lambda: f"{what}\n{self.report()}")
 
     # --- the operator's life
@@ -107,7 +112,7 @@ class Place:
     # --- as somebody else
 
     def break_rule(self, name: str = INGRESS, **fields: Any) -> None:
-        self.world.control.patch("firewalls", self.world.project, name, **fields)
+        self.world.control.patch("firewalls", self.world.rules_project, name, **fields)
 
     def fault(self, method: str, kind: str, **fields: Any) -> str:
         return self.world.control.fault(method, kind, project=self.world.project, **fields)
@@ -132,14 +137,13 @@ class Place:
         return self.world.control.audit(project=self.world.project, kind="write", since=since)
 
     def connector(self) -> dict[str, Any]:
-        (only,) = self.world.control.list("connectors", self.world.project)
+        (only,) = self.world.control.list("connectors", self.world.connector_project)
         return only
 
     def ledgers(self) -> dict[str, dict[str, Any]]:
         """The ledgers of this namespace's resources by name."""
-        text = self.lab.kubectl("get", "configmap", "-n", self.operator_namespace, "-o", "json")
         found = {}
-        for one in json.loads(text)["items"]:
+        for one in self.lab.config_maps(self.operator_namespace):
             owner = one["metadata"].get("annotations", {}).get("redisconnectivity.io/resource", "")
             if owner.startswith(f"{self.namespace}/"):
                 found[owner.split("/")[1]] = dict(json.loads(one["data"]["ledger.json"]))
@@ -177,8 +181,9 @@ class Place:
         """Take everything away, whatever state it is in."""
         self.world.control.clear_faults()
         self.lab.control_plane.purge_namespace(self.namespace)
-        with contextlib.suppress(ControlError):  # the test itself may have taken it away
-            self.world.control.remove_project(self.world.project)
+        for project in {self.world.project, self.world.rules_project}:
+            with contextlib.suppress(ControlError):  # the test itself may have taken it away
+                self.world.control.remove_project(project)
 
     @classmethod
     def make(
@@ -188,12 +193,13 @@ class Place:
         *,
         namespace: str | None = None,
         operator_namespace: str = OPERATOR_NAMESPACE,
+        kind: type[Hardened] = Hardened,
         **world: Any,
     ) -> "Place":
         """A fresh one."""
         name = namespace or f"e2e-{secrets.token_hex(3)}"
         lab.control_plane.create_namespace(name)
-        hardened = Hardened(lab.cloud.control, lab.cloud.url, **world).build()
+        hardened = kind(lab.cloud.control, lab.cloud.url, **world).build()
         pids = [one.pid for one in operators if one.alive]
         return cls(lab, hardened, name, operators, operator_namespace, pids)
 

@@ -6,7 +6,14 @@ from typing import Annotated
 
 import typer
 
-from redis_connectivity_lab.commands.options import DataPlaneKind, DataPlaneOption, SpeedOption, wide_console
+from redis_connectivity_lab.commands.options import (
+    ContextOption,
+    DataPlaneKind,
+    DataPlaneOption,
+    KubeconfigOption,
+    SpeedOption,
+    wide_console,
+)
 from redis_connectivity_lab.speeds import Speed, patience
 from redis_connectivity_lab.trouble import fail, plainly
 
@@ -22,6 +29,8 @@ def demo(
     environment: Annotated[
         str | None, typer.Option("--environment", "-e", help="Where to play the scene.", show_default="the scene's own")
     ] = None,
+    kubeconfig: KubeconfigOption = None,
+    context: ContextOption = None,
     fast: Annotated[bool, typer.Option("--fast", help="The same as --speed instant, for tests.")] = False,
 ) -> None:
     """Play the founding outage: a broken path is made to work, is broken again, and heals.
@@ -29,6 +38,7 @@ def demo(
     For Redis on a VM and for Memorystore, with times. Exit code 0 only if every step really held.
     """
     with plainly():
+        from redis_connectivity_lab.controlplane import GuestCluster  # noqa: PLC0415
         from redis_connectivity_lab.demo import play  # noqa: PLC0415 - --help shall not import the whole lab
         from redis_connectivity_lab.narrator import Narrator  # noqa: PLC0415
         from redis_connectivity_lab.opened import opened_lab  # noqa: PLC0415
@@ -48,7 +58,8 @@ def demo(
             "A real API server, packet filter and Redis; Google Cloud's REST is emulated, and nothing else. Operations"
             f" of the emulated Google take {_PACES[speed]} (--speed)."
         )
-        with opened_lab(speed, data_plane.value, narrator.say) as lab:
+        guest_of = GuestCluster(kubeconfig, context) if kubeconfig else None
+        with opened_lab(speed, data_plane.value, narrator.say, guest_of) as lab:
             if chosen is not None:
                 play_scene(lab, narrator, chosen, chosen.environment(environment), patience(speed))
             else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,7 +12,7 @@ from rich.console import Console
 
 from redis_connectivity_lab.speeds import Speed
 
-__all__ = ["DataPlaneKind", "DataPlaneOption", "SpeedOption", "wide_console"]
+__all__ = ["ContextOption", "DataPlaneKind", "DataPlaneOption", "KubeconfigOption", "SpeedOption", "wide_console"]
 
 #: Columns where standard output is no terminal: tables shall not break for want of width.
 _WIDE = 160
@@ -29,6 +30,19 @@ SpeedOption = Annotated[Speed, typer.Option(help="How long the emulated Google t
 DataPlaneOption = Annotated[
     DataPlaneKind,
     typer.Option(help="What carries the packets: network namespaces with nftables, or a relay on loopback."),
+]
+KubeconfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--kubeconfig",
+        help="Be a guest of this cluster instead of starting one. It must not have redis-connectivity installed.",
+        exists=True,
+        dir_okay=False,
+        show_default="a control plane of the lab's own",
+    ),
+]
+ContextOption = Annotated[
+    str | None, typer.Option("--context", help="Context of that kubeconfig.", show_default="its current one")
 ]
 
 

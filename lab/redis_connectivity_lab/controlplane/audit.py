@@ -45,6 +45,8 @@ class AuditEntry:
     received: datetime
     at: datetime
     decision: str
+    #: Which binding of which role allowed it.
+    reason: str
 
     @property
     def is_write(self) -> bool:
@@ -76,6 +78,7 @@ class AuditEntry:
             received=datetime.fromisoformat(event["requestReceivedTimestamp"]),
             at=datetime.fromisoformat(event["stageTimestamp"]),
             decision=event.get("annotations", {}).get("authorization.k8s.io/decision", ""),
+            reason=event.get("annotations", {}).get("authorization.k8s.io/reason", ""),
         )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from pathlib import Path
 
 import yaml
@@ -31,13 +30,13 @@ def write_service_account_key(path: Path) -> Path:
     return write_private(path, pem.decode())
 
 
-def write_kubeconfig(path: Path, *, url: str, ca_file: Path, user: str, token: str, namespace: str) -> Path:
-    """A kubeconfig that stands alone: certificate and token inside."""
-    authority = base64.b64encode(ca_file.read_bytes()).decode()
+def write_kubeconfig(path: Path, *, url: str, authority: str, user: str, token: str, namespace: str) -> Path:
+    """A kubeconfig that stands alone: certificate (base64; empty for those that the system trusts) and token inside."""
+    trusted = {"certificate-authority-data": authority} if authority else {}
     config = {
         "apiVersion": "v1",
         "kind": "Config",
-        "clusters": [{"name": "lab", "cluster": {"server": url, "certificate-authority-data": authority}}],
+        "clusters": [{"name": "lab", "cluster": {"server": url, **trusted}}],
         "users": [{"name": user, "user": {"token": token}}],
         "contexts": [{"name": "lab", "context": {"cluster": "lab", "user": user, "namespace": namespace}}],
         "current-context": "lab",

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from redis_connectivity_lab.controlplane import tether
@@ -29,9 +29,11 @@ class ServerProcess:
         name: For messages.
         command: The program's absolute path and its arguments.
         log: Where its output is appended.
+        env: More environment variables.
     """
 
-    def __init__(self, name: str, command: Sequence[str], log: Path) -> None:
+    def __init__(self, name: str, command: Sequence[str], log: Path, env: Mapping[str, str] | None = None) -> None:
+        self._env = {**os.environ, **(env or {})}
         self.name = name
         self.log = log
         self.exited = threading.Event()
@@ -50,7 +52,7 @@ class ServerProcess:
             with self.log.open("ab") as out:
                 # A process group of its own: Ctrl-C in a terminal is for us, who then stop it in good order.
                 self._process = subprocess.Popen(
-                    command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, process_group=0
+                    command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, process_group=0, env=self._env
                 )
         except OSError as error:
             self._failure = error

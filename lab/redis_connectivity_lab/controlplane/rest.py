@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-import http.client
+import contextlib
 import json
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable
+from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final, TypeVar, cast
 
-__all__ = ["ApiError", "ApiUnreachableError", "RestClient"]
+import httpx2
+
+from redis_connectivity_lab.controlplane.waiting import DeadlineExceededError, wait_until
+
+__all__ = ["NOT_STARTED", "ApiError", "ApiUnreachableError", "RestClient", "until_admitted"]
 
 _TIMEOUT: Final = 15.0
-_FIRST_ERROR: Final = 400
+#: Seconds for which a server that is too busy, or has only just started, is asked again. It learns what kinds there are
+#: for its policies every half minute.
+BUSY_DEADLINE: Final = 90.0
+#: How a server that has just started refuses what a policy with parameters looks at: it does not know the kind yet.
+NOT_STARTED: Final = "failed to find resource referenced by paramKind"
+
+T = TypeVar("T")
 
 #: A JSON object as it came; its shape is the API server's affair.
 JsonObject = dict[str, Any]
@@ -32,20 +43,35 @@ class ApiUnreachableError(Exception):
 
 
 class RestClient:
-    """JSON over HTTPS with a bearer token, one connection a call.
+    """JSON over HTTP. Connections stay open between calls; threads may share a client. Close it after use.
 
     Args:
-        host: Where the server listens.
-        port: Where the server listens.
-        ca_file: The certificate to trust.
-        token: Sent as `Authorization: Bearer`.
+        url: Where the server listens.
+        ca_file: The certificate to trust, for https.
+        token: Sent as `Authorization: Bearer`, unless empty.
+        transport: Another way to the server: a unix socket, or a test's answers.
     """
 
-    def __init__(self, host: str, port: int, ca_file: Path, token: str) -> None:
-        self._host = host
-        self._port = port
-        self._ca_file = ca_file
-        self._token = token
+    def __init__(
+        self, url: str, *, ca_file: Path | None = None, token: str = "", transport: httpx2.BaseTransport | None = None
+    ) -> None:
+        self._http = httpx2.Client(
+            base_url=url,
+            headers={"Authorization": f"Bearer {token}"} if token else None,
+            verify=ssl.create_default_context(cafile=ca_file) if ca_file else True,
+            timeout=_TIMEOUT,
+            transport=transport,
+            trust_env=False,  # it never leaves the machine: no proxy may come in between
+        )
+
+    @classmethod
+    def through_socket(cls, path: Path) -> RestClient:
+        """Through a unix socket, behind which `kubectl proxy` knows how to sign in."""
+        return cls("http://localhost", transport=httpx2.HTTPTransport(uds=str(path)))
+
+    def close(self) -> None:
+        """Close its connections."""
+        self._http.close()
 
     def text(
         self,
@@ -62,28 +88,45 @@ class RestClient:
             ApiError: The server answered with an error.
             ApiUnreachableError: It did not answer.
         """
-        headers = {"Authorization": f"Bearer {self._token}", "Accept": accept}
-        data = None if body is None else json.dumps(body)
-        if data is not None:
-            headers["Content-Type"] = content_type
-        status, answer = self._exchange(method, path, data, headers)
-        if status >= _FIRST_ERROR:
-            raise ApiError(method, path, status, answer)
-        return answer
+        headers = {"Accept": accept} if body is None else {"Accept": accept, "Content-Type": content_type}
+        request = self._http.build_request(method, path, json=body, headers=headers)
+        answer = self._admitted(request)
+        if answer.is_error:
+            raise ApiError(method, path, answer.status_code, answer.text)
+        return answer.text
 
     def call(self, method: str, path: str, body: object = None, **options: str) -> JsonObject:
         """The answer as a JSON object; `options` as for `text`."""
         return cast("JsonObject", json.loads(self.text(method, path, body, **options)))
 
-    def _exchange(self, method: str, path: str, data: str | None, headers: Mapping[str, str]) -> tuple[int, str]:
+    def _admitted(self, request: httpx2.Request) -> httpx2.Response:
+        """The answer; a server that is too busy is asked again for a while, as every Kubernetes client does.
+
+        A resource whose definition was changed a moment ago answers so, too ("storage is (re)initializing").
+        """
+        return until_admitted(lambda: self._exchange(request), _comes_later)
+
+    def _exchange(self, request: httpx2.Request) -> httpx2.Response:
         try:
-            context = ssl.create_default_context(cafile=str(self._ca_file))
-            connection = http.client.HTTPSConnection(self._host, self._port, timeout=_TIMEOUT, context=context)
-            try:
-                connection.request(method, path, body=data, headers=dict(headers))
-                response = connection.getresponse()
-                return response.status, response.read().decode()
-            finally:
-                connection.close()
-        except (OSError, http.client.HTTPException) as error:
-            raise ApiUnreachableError(f"{method} {path}: {error!r}") from error
+            return self._http.send(request)
+        except httpx2.TransportError as error:
+            raise ApiUnreachableError(f"{request.method} {request.url}: {error!r}") from error
+
+
+def _comes_later(answer: httpx2.Response) -> bool:
+    if answer.status_code == HTTPStatus.UNPROCESSABLE_ENTITY:
+        return NOT_STARTED in answer.text
+    return answer.status_code == HTTPStatus.TOO_MANY_REQUESTS
+
+
+def until_admitted(ask: Callable[[], T], comes_later: Callable[[T], bool]) -> T:
+    """What `ask` answers, asked again for a while as long as the answer is one that passes by itself; then that one."""
+    last: list[T] = []
+
+    def admitted() -> bool:
+        last[:] = [ask()]
+        return not comes_later(last[0])
+
+    with contextlib.suppress(DeadlineExceededError):  # then the refusal itself is the answer
+        wait_until(admitted, deadline=BUSY_DEADLINE, describe="an answer that stands", interval=0.25)
+    return last[0]

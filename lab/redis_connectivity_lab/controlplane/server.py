@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import secrets
 import shutil
 import socket
-import subprocess
 import tempfile
-from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +14,7 @@ from typing import Self
 
 from redis_connectivity_lab.controlplane import audit, commands, credentials, namespaces, state
 from redis_connectivity_lab.controlplane.binaries import Binaries
+from redis_connectivity_lab.controlplane.cluster import Cluster, ControlPlaneError
 from redis_connectivity_lab.controlplane.process import ServerProcess
 from redis_connectivity_lab.controlplane.rest import ApiError, ApiUnreachableError, RestClient
 from redis_connectivity_lab.controlplane.waiting import DeadlineExceededError, wait_until
@@ -26,18 +26,13 @@ _NOT_FOUND = 404
 _SERVER_ERROR = 500
 #: A free port can be taken between our look and the server's bind.
 _ATTEMPTS = 3
-_TOKEN_SECONDS = 24 * 3600
-
-
-class ControlPlaneError(Exception):
-    """The control plane did not start, or is gone."""
 
 
 class _PortTakenError(ControlPlaneError):
     """Somebody was faster."""
 
 
-class ControlPlane:
+class ControlPlane(Cluster):
     """etcd and kube-apiserver, started and stopped as one.
 
     There is no controller manager, scheduler or kubelet: see `namespaces` for what that means.
@@ -56,6 +51,7 @@ class ControlPlane:
         self._etcd: ServerProcess | None = None
         self._server: ServerProcess | None = None
         self._folder: Path | None = None
+        self._client: RestClient | None = None
         self._cleanup = ExitStack()
         self._etcd_port = 0
         self._port = 0
@@ -136,6 +132,16 @@ class ControlPlane:
         return self.folder / "admin.kubeconfig"
 
     @property
+    def kubectl_program(self) -> Path:
+        """Of the same version as the server."""
+        return self.binaries.kubectl
+
+    @property
+    def authority(self) -> str:
+        """The server's own certificate."""
+        return base64.b64encode(self.ca_file.read_bytes()).decode()
+
+    @property
     def audit(self) -> audit.AuditLog:
         """Every request, by whom and with what outcome."""
         return audit.AuditLog(self.folder / "audit.log")
@@ -143,66 +149,18 @@ class ControlPlane:
     @property
     def client(self) -> RestClient:
         """A plain client with the administrator's rights."""
-        return RestClient(_HOST, self._port, self.ca_file, self._token)
+        if self._client is None:
+            self._client = RestClient(self.url, ca_file=self.ca_file, token=self._token)
+        return self._client
 
     @property
     def cluster_uid(self) -> str:
         """The uid of kube-system: the cluster's identity."""
         return str(self.client.call("GET", "/api/v1/namespaces/kube-system")["metadata"]["uid"])
 
-    def create_namespace(self, name: str, labels: Mapping[str, str] | None = None) -> None:
-        """Makes a namespace."""
-        namespaces.create(self.client, name, labels)
-
     def purge_namespace(self, name: str) -> None:
         """Removes a namespace and all in it, finalizers or not."""
         namespaces.purge(self.client, name)
-
-    def service_account_kubeconfig(self, namespace: str, name: str) -> Path:
-        """A kubeconfig for an existing service account, with a real token (TokenRequest) good for a day."""
-        answer = self.client.call(
-            "POST",
-            f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token",
-            {
-                "apiVersion": "authentication.k8s.io/v1",
-                "kind": "TokenRequest",
-                "spec": {"expirationSeconds": _TOKEN_SECONDS},
-            },
-        )
-        return credentials.write_kubeconfig(
-            self.folder / f"{namespace}.{name}.kubeconfig",
-            url=self.url,
-            ca_file=self.ca_file,
-            user=f"{namespace}.{name}",
-            token=str(answer["status"]["token"]),
-            namespace=namespace,
-        )
-
-    def kubectl(
-        self, *arguments: str, stdin: str | None = None, kubeconfig: Path | None = None, check: bool = True
-    ) -> subprocess.CompletedProcess[str]:
-        """Runs kubectl, as the administrator unless `kubeconfig` says otherwise.
-
-        Raises:
-            ControlPlaneError: It ended with an error and `check` is set; the message has what it said.
-        """
-        command = [str(self.binaries.kubectl), "--kubeconfig", str(kubeconfig or self.kubeconfig), *arguments]
-        # HOME: kubectl's discovery cache belongs to this server and shall go with it.
-        try:
-            done = subprocess.run(
-                command,
-                input=stdin if stdin is not None else "",
-                env={"HOME": str(self.folder), "PATH": "/usr/bin:/bin"},
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=120,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise ControlPlaneError(f"kubectl {' '.join(arguments)} did not end within {error.timeout:g} s") from error
-        if check and done.returncode != 0:
-            raise ControlPlaneError(f"kubectl {' '.join(arguments)} ended with {done.returncode}: {done.stderr}")
-        return done
 
     # --- insides ---
 
@@ -269,7 +227,7 @@ class ControlPlane:
         credentials.write_kubeconfig(
             self.kubeconfig,
             url=self.url,
-            ca_file=self.ca_file,
+            authority=self.authority,
             user="lab-admin",
             token=self._token,
             namespace="default",
@@ -283,6 +241,9 @@ class ControlPlane:
             if self._server is not None:
                 order.callback(self._server.stop)
         self._server = self._etcd = None
+        if self._client is not None:  # the next server has another address
+            self._client.close()
+            self._client = None
 
 
 def _free_ports(count: int) -> list[int]:

@@ -23,6 +23,7 @@ from redis_connectivity_lab.dataplane.processes import kill_all
 from redis_connectivity_lab.dataplane.protocol import (
     MAX_LINE_BYTES,
     DataPlaneError,
+    HostFirewall,
     Paths,
     decode,
     encode,
@@ -43,15 +44,23 @@ def _operations(world: World) -> Mapping[str, _Operation]:
         answer = await world.ping_from(host, ProbeRequest.model_validate(request))
         return answer.model_dump(mode="json")
 
+    async def command_from(host: str, address: str, port: int, words: list[str], seconds: float) -> Any:  # noqa: ANN401 - JSON
+        return await world.command_from(host, (address, port), words, seconds)
+
+    async def host_firewall(host_id: str, state: str) -> None:
+        await world.host_firewall(host_id, HostFirewall(state))
+
     return {
         "apply": apply,
         "ping_from": ping_from,
+        "command_from": command_from,
         "status": world.status,
         "counters": world.counters,
         "stop_redis": world.stop_redis,
         "start_redis": world.start_redis,
         "pause_redis": world.pause_redis,
         "slow_redis": world.slow_redis,
+        "host_firewall": host_firewall,
     }
 
 

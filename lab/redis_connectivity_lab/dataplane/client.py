@@ -12,6 +12,7 @@ from redis_connectivity.probes.model import DEFAULT_TIMEOUT_SECONDS, ProbeAnswer
 from redis_connectivity_lab.dataplane.protocol import (
     MAX_LINE_BYTES,
     DataPlaneError,
+    HostFirewall,
     Paths,
     decode,
     dump_topology,
@@ -66,6 +67,14 @@ class DataPlaneClient:
         answer = await self._call("ping_from", host=host_id, request=request.model_dump(mode="json"))
         return ProbeAnswer.model_validate(answer)
 
+    async def command_from(self, host_id: str, address: str, port: int, words: list[str], seconds: float) -> Any:  # noqa: ANN401 - a reply
+        """One command to a Redis from a host; the reply, or `{"error": text}` for an error of Redis' own.
+
+        Raises:
+            DataPlaneError: There was no answer.
+        """
+        return await self._call("command_from", host=host_id, address=address, port=port, words=words, seconds=seconds)
+
     async def stop_redis(self, host_id: str) -> None:
         """Kill a host's Redis, and keep it away until `start_redis`."""
         await self._call("stop_redis", host_id=host_id)
@@ -78,12 +87,16 @@ class DataPlaneClient:
         """Hold a host's Redis: connections still open, and get no answer."""
         await self._call("pause_redis", host_id=host_id)
 
+    async def host_firewall(self, host_id: str, state: HostFirewall) -> None:
+        """Set a host's own firewall."""
+        await self._call("host_firewall", host_id=host_id, state=state)
+
     async def slow_redis(self, host_id: str, seconds: float) -> None:
         """Make a host's Redis answer late, by up to this many seconds; 0 ends it."""
         await self._call("slow_redis", host_id=host_id, seconds=seconds)
 
     async def status(self) -> dict[str, Any]:
-        """Hosts with the state of their Redis, services and whether they are ready, problems."""
+        """Hosts with the state of their Redis and application, services and whether they are ready, problems."""
         result: dict[str, Any] = await self._call("status")
         return result
 

@@ -9,7 +9,7 @@ from typing import Any, Literal, Self
 
 from redis_connectivity.probes.model import DEFAULT_TIMEOUT_SECONDS, ProbeAnswer
 from redis_connectivity_lab.dataplane.launch import Agent, Kind, ways
-from redis_connectivity_lab.dataplane.protocol import DataPlaneError
+from redis_connectivity_lab.dataplane.protocol import DataPlaneError, HostFirewall
 from redis_connectivity_lab.dataplane.redis_binary import find_redis_server
 from redis_connectivity_lab.topology import ServiceId, Topology
 
@@ -128,6 +128,16 @@ class DataPlane:
         """PING a Redis from a host's place on its network, at most `timeout` seconds."""
         return await self._running.client.ping_from(host_id, target_host, port, timeout)
 
+    async def command_from(
+        self, host_id: str, address: str, port: int, *words: str, seconds: float = DEFAULT_TIMEOUT_SECONDS
+    ) -> Any:  # noqa: ANN401 - a reply
+        """One command to a Redis from a host; the reply, or `{"error": text}` for an error of Redis' own.
+
+        Raises:
+            DataPlaneError: There was no answer.
+        """
+        return await self._running.client.command_from(host_id, address, port, list(words), seconds)
+
     async def stop_redis(self, host_id: str) -> None:
         """Kill a host's Redis, and keep it away until `start_redis`."""
         await self._running.client.stop_redis(host_id)
@@ -140,12 +150,16 @@ class DataPlane:
         """Hold a host's Redis: connections still open, and get no answer."""
         await self._running.client.pause_redis(host_id)
 
+    async def host_firewall(self, host_id: str, state: HostFirewall) -> None:
+        """Set a host's own firewall, which is not Google's."""
+        await self._running.client.host_firewall(host_id, state)
+
     async def slow_redis(self, host_id: str, seconds: float) -> None:
         """Make a host's Redis answer late, by up to this many seconds; 0 ends it."""
         await self._running.client.slow_redis(host_id, seconds)
 
     async def status(self) -> dict[str, Any]:
-        """Hosts with the state of their Redis, services and whether they are ready, problems."""
+        """Hosts with the state of their Redis and application, services and whether they are ready, problems."""
         return await self._running.client.status()
 
     async def counters(self) -> list[dict[str, Any]]:

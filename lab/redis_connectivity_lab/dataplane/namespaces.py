@@ -14,17 +14,25 @@ from pathlib import Path
 from typing import Final
 
 from redis_connectivity.probes.check import Dial
+from redis_connectivity_lab.dataplane.cluster import Node
 from redis_connectivity_lab.dataplane.compile import CompiledNetwork
 from redis_connectivity_lab.dataplane.netns import NetNs
 from redis_connectivity_lab.dataplane.nft import TABLE, render
 from redis_connectivity_lab.dataplane.processes import run_tool
-from redis_connectivity_lab.dataplane.protocol import DataPlaneError
+from redis_connectivity_lab.dataplane.protocol import DataPlaneError, HostFirewall
 from redis_connectivity_lab.topology import Host, NetworkId
 
 __all__ = ["Namespaces"]
 
 #: Every host's gateway, whatever its network: the router has it at its end of every cable.
 _GATEWAY: Final = "169.254.1.1"
+#: The table of a host's own firewall, and what it does in each state.
+_HOST_TABLE: Final = "host"
+_HOST_RULES: Final[Mapping[HostFirewall, str]] = {
+    HostFirewall.OPEN: "accept",
+    HostFirewall.UNREACHABLE: "meta l4proto tcp reject with icmp type host-prohibited",
+    HostFirewall.RESET: "tcp flags & psh == psh reject with tcp reset",
+}
 
 
 @dataclass(slots=True)
@@ -74,6 +82,7 @@ class Namespaces:
                 [line for host, at in places.items() if at.router is router for line in _router_end(host, at)],
             )
         await asyncio.gather(*(_ip(place.namespace, _host_end(host)) for host, place in places.items()))
+        await asyncio.gather(*(_forward(place.namespace, host) for host, place in places.items() if host.forward))
 
     async def remove(self, hosts: Sequence[Host]) -> None:
         """Take hosts' routes away and let go of their namespaces, which the kernel then drops with their cables.
@@ -101,6 +110,12 @@ class Namespaces:
         for network in self._routers.keys() - networks.keys():
             self._routers.pop(network).namespace.close()
 
+    async def host_firewall(self, host: Host, state: HostFirewall) -> None:
+        """A packet filter in the host's own namespace."""
+        chain = f'chain input {{ type filter hook input priority filter; iifname "eth0" {_HOST_RULES[state]}; }}'
+        ruleset = f"add table ip {_HOST_TABLE}\ndelete table ip {_HOST_TABLE}\ntable ip {_HOST_TABLE} {{\n{chain}\n}}\n"
+        await run_tool(*_in(self._place(host).namespace), "nft", "-f", "-", text=ruleset)
+
     async def counters(self) -> list[tuple[NetworkId, str, int]]:
         """Packets by rule, from the packet filter's own counters."""
         counted: Counter[tuple[NetworkId, str]] = Counter()
@@ -116,9 +131,15 @@ class Namespaces:
         """Run in the host's namespace."""
         return [*_in(self._place(host).namespace), *argv]
 
-    def redis_listens(self, host: Host) -> Sequence[str]:
+    cluster_nodes: int | None = None
+
+    def redis_listens(self, host: Host, node: Node) -> Sequence[str]:
         """On the host's own address."""
-        return (f"bind {host.address}", f"port {host.redis_port}")
+        return (f"bind {host.address}", f"port {node.port}")
+
+    def app_arguments(self, host: Host) -> list[str]:
+        """On the host's own address; connections leave from where it runs."""
+        return ["--listen", f"{host.address}:{host.app.port}"] if host.app else []
 
     def prober_command(self, host: Host, socket: Path, via: str) -> list[str]:
         """The product's prober as it is, in the host's namespace."""
@@ -181,6 +202,24 @@ def _host_end(host: Host) -> list[str]:
         f"route add {_GATEWAY}/32 dev eth0",
         f"route add default via {_GATEWAY} dev eth0",
     ]
+
+
+async def _forward(namespace: NetNs, host: Host) -> None:
+    """Carry connections on, in the endpoint's own name, so that answers come back the same way."""
+    forward = host.forward
+    if forward is None:
+        return
+    for name in ("net/ipv4/ip_forward", "net/ipv4/conf/all/send_redirects", "net/ipv4/conf/eth0/send_redirects"):
+        namespace.sysctl(name, "1" if name.endswith("ip_forward") else "0")
+    there = f"ip daddr {forward.address} tcp dport {forward.to_port}"
+    ruleset = (
+        "table ip endpoint {\n"
+        "\tchain in { type nat hook prerouting priority dstnat;"
+        f" ip daddr {host.address} tcp dport {forward.port} dnat to {forward.address}:{forward.to_port}; }}\n"
+        f"\tchain out {{ type nat hook postrouting priority srcnat; {there} masquerade; }}\n"
+        "}\n"
+    )
+    await run_tool(*_in(namespace), "nft", "-f", "-", text=ruleset)
 
 
 def _in(namespace: NetNs) -> tuple[str, ...]:

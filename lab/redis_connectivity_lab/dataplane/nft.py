@@ -2,8 +2,9 @@
 
 A packet crosses the router once. The first one of a connection must return from the egress chain, where it is judged
 as its sender's, and from the ingress chain, where it is judged as its receiver's (`return` is that direction's
-consent, `drop` ends it); later ones are `established`. Rules are listed once with the hosts they apply to, so that a
-ruleset grows with the rules and not with rules times hosts.
+consent, `drop` ends it; see `_direction` for firewall policies, which are stages before and after the VPC rules);
+later ones are `established`. Rules are listed once with the hosts they apply to, so that a ruleset grows with the
+rules and not with rules times hosts.
 """
 
 from __future__ import annotations
@@ -32,20 +33,42 @@ def render(network: CompiledNetwork) -> str:
     """
     members = {h.host.address: h for h in network.hosts if h.in_vpc}
     chains = {
-        "egress": (
-            *_decisions({address: h.egress for address, h in members.items()}, host="saddr", peer="daddr"),
+        **_direction(
+            "egress",
+            _listed({address: h.egress for address, h in members.items()}, host="saddr", peer="daddr"),
             f'counter return comment "{IMPLIED_ALLOW_EGRESS}"',
         ),
-        "ingress": (
-            *_decisions({address: h.ingress for address, h in members.items()}, host="daddr", peer="saddr"),
+        **_direction(
+            "ingress",
+            _listed({address: h.ingress for address, h in members.items()}, host="daddr", peer="saddr"),
             f'counter drop comment "{IMPLIED_DENY_INGRESS}"',
         ),
-        "forward": _forward([h.host.address for h in network.hosts], list(members)),
+        "forward": tuple(_forward([h.host.address for h in network.hosts], list(members))),
     }
     lines = [f"add table ip {TABLE}", f"delete table ip {TABLE}", f"table ip {TABLE} {{"]
     for name, body in chains.items():
         lines += [f"\tchain {name} {{", *(f"\t\t{line}" for line in body), "\t}"]
     return "\n".join((*lines, "}", ""))
+
+
+def _direction(name: str, listed: Iterable[tuple[Decision, str]], implied: str) -> dict[str, tuple[str, ...]]:
+    """The chain of a direction, after one for each stage where there are several.
+
+    A single stage consents by `return`. Among several that only ends a stage, so consent is a mark as well, which ends
+    the direction; `goto_next` returns without it.
+    """
+    stages: dict[int, list[str]] = {}
+    decisions = list(listed)
+    several = len({one.stage for one, _ in decisions}) > 1 or any(one.allow is None for one, _ in decisions)
+    for decision, match in decisions:
+        consent = "meta mark set 1 return" if several else "return"
+        what = {True: consent, False: "drop", None: "return"}[decision.allow]
+        stages.setdefault(decision.stage, []).append(f'{match}counter {what} comment "{decision.rule}"')
+    if not several:
+        return {name: (*(line for lines in stages.values() for line in lines), implied)}
+    chains = {f"{name}-{number}": tuple(lines) for number, lines in stages.items()}
+    asked = [line for chain in chains for line in (f"jump {chain}", "meta mark 1 return")]
+    return {**chains, name: ("meta mark set 0", *asked, implied)}
 
 
 def _forward(hosts: Iterable[IPv4Address], members: Iterable[IPv4Address]) -> Iterator[str]:
@@ -62,8 +85,8 @@ def _forward(hosts: Iterable[IPv4Address], members: Iterable[IPv4Address]) -> It
     yield "counter accept"
 
 
-def _decisions(by_host: Mapping[IPv4Address, Iterable[Decision]], host: str, peer: str) -> Iterator[str]:
-    """The rules in their order; each is followed by those of its hosts alone, so one list serves all."""
+def _listed(by_host: Mapping[IPv4Address, Iterable[Decision]], host: str, peer: str) -> Iterator[tuple[Decision, str]]:
+    """The decisions in their order, each with what it matches: its hosts, too, so one list serves all."""
     targets: dict[Decision, list[IPv4Address]] = {}
     for address, decisions in by_host.items():
         for decision in decisions:
@@ -74,9 +97,8 @@ def _decisions(by_host: Mapping[IPv4Address, Iterable[Decision]], host: str, pee
         # Peers are collapsed, so everywhere is one network: no match says it shorter.
         everywhere = any(network.prefixlen == 0 for network in decision.peers)
         who = "" if everywhere else f"ip {peer} {_set(decision.peers)} "
-        consent = "return" if decision.allow else "drop"
         for traffic in decision.traffic:
-            yield f'{which}{who}{_traffic(traffic)}counter {consent} comment "{decision.rule}"'
+            yield decision, f"{which}{who}{_traffic(traffic)}"
 
 
 def _traffic(traffic: Traffic) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,7 +16,16 @@ from pydantic import TypeAdapter
 
 from redis_connectivity_lab.topology import ServiceId, Topology
 
-__all__ = ["MAX_LINE_BYTES", "DataPlaneError", "Paths", "decode", "dump_topology", "encode", "load_topology"]
+__all__ = [
+    "MAX_LINE_BYTES",
+    "DataPlaneError",
+    "HostFirewall",
+    "Paths",
+    "decode",
+    "dump_topology",
+    "encode",
+    "load_topology",
+]
 
 #: Longest line: a topology with thousands of hosts and rules fits.
 MAX_LINE_BYTES: Final = 64 * 1024 * 1024
@@ -23,6 +33,18 @@ MAX_LINE_BYTES: Final = 64 * 1024 * 1024
 _MAX_SOCKET_PATH: Final = 103
 
 _TOPOLOGY: Final[TypeAdapter[Topology]] = TypeAdapter(Topology)
+
+
+class HostFirewall(StrEnum):
+    """What a machine's own firewall does to connections from the network: not Google's, and not visible to Google.
+
+    OPEN lets them in. UNREACHABLE answers with ICMP "host administratively prohibited", as that of many distributions
+    does. RESET lets a connection open, and resets it at the first data.
+    """
+
+    OPEN = "open"
+    UNREACHABLE = "unreachable"
+    RESET = "reset"
 
 
 class DataPlaneError(RuntimeError):
@@ -59,17 +81,21 @@ class Paths:
         """Where the relay takes connections (kind `relay` alone)."""
         return self.root / "relay.sock"
 
-    def host_folder(self, host_id: str) -> Path:
-        """The folder of a host's Redis: configuration, log, socket."""
-        return self.root / "hosts" / _slug(host_id)
+    def host_folder(self, server: str) -> Path:
+        """The folder of a Redis: configuration, log, socket."""
+        return self.root / "hosts" / _slug(server)
 
-    def redis_socket(self, host_id: str) -> Path:
-        """A host's Redis, from outside its network."""
-        return self.host_folder(host_id) / "redis.sock"
+    def redis_socket(self, server: str) -> Path:
+        """A Redis (a host's id, or a cluster node's), from outside its network."""
+        return self.host_folder(server) / "redis.sock"
+
+    def app_socket(self, host_id: str) -> Path:
+        """A host's application, from outside its network."""
+        return self.host_folder(host_id) / "app.sock"
 
     def service_socket(self, service: ServiceId) -> Path:
         """Where a service answers, once it is ready."""
-        key = "/".join((service.project, service.region, service.name, service.connector or ""))
+        key = "/".join((service.project, service.region, service.name, service.connector or "", service.revision))
         return self.root / "services" / f"{_slug(key)}.sock"
 
 

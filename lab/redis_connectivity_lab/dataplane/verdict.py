@@ -6,7 +6,7 @@ import enum
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address
-from typing import Final
+from typing import Final, Literal
 
 from redis_connectivity_lab.dataplane.compile import (
     IMPLIED_ALLOW_EGRESS,
@@ -16,10 +16,11 @@ from redis_connectivity_lab.dataplane.compile import (
     CompiledNetwork,
     Decision,
     Traffic,
+    compile_topology,
 )
-from redis_connectivity_lab.topology import Direction, NetworkId
+from redis_connectivity_lab.topology import Direction, Judged, NetworkId, Topology
 
-__all__ = ["TCP", "UDP", "Outcome", "Verdict", "verdict"]
+__all__ = ["TCP", "UDP", "Outcome", "Verdict", "judge", "verdict"]
 
 TCP: Final = 6
 UDP: Final = 17
@@ -84,14 +85,37 @@ def verdict(
     return Verdict(Outcome.ALLOWED, direction, rule_name, receiver.host.id)
 
 
+def judge(topology: Topology, sender: str, to: IPv4Address, port: int) -> Judged:
+    """The same for whoever has only a topology."""
+    networks = compile_topology(topology)
+    found = _host(networks.values(), sender)
+    if found is None:
+        return Judged("no such sender")
+    answer = verdict(networks, sender, to, port)
+    outcome: Literal["allowed", "denied", "no such receiver"]
+    match answer.outcome:
+        case Outcome.NO_SUCH_HOST:
+            outcome = "no such receiver"
+        case Outcome.ALLOWED:
+            outcome = "allowed"
+        case Outcome.DENIED:
+            outcome = "denied"
+    return Judged(outcome, answer.direction, answer.rule or "", found.host.network.project)
+
+
 def _host(networks: Iterable[CompiledNetwork], host_id: str) -> CompiledHost | None:
     return next((h for network in networks for h in network.hosts if h.host.id == host_id), None)
 
 
 def _first(decisions: Iterable[Decision], peer: IPv4Address, protocol: int, port: int) -> tuple[str, bool] | None:
+    left = -1  # the stage that was left by goto_next
     for decision in decisions:
-        if any(peer in network for network in decision.peers) and _matches(decision.traffic, protocol, port):
-            return decision.rule, decision.allow
+        if decision.stage == left or not _matches(decision.traffic, protocol, port):
+            continue
+        if any(peer in network for network in decision.peers):
+            if decision.allow is not None:
+                return decision.rule, decision.allow
+            left = decision.stage
     return None
 
 

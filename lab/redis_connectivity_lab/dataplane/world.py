@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from redis_connectivity.probes.check import check
 from redis_connectivity.probes.model import ProbeAnswer, ProbeRequest
+from redis_connectivity_lab.dataplane.apps import Apps
+from redis_connectivity_lab.dataplane.command import send_command
 from redis_connectivity_lab.dataplane.compile import compile_topology
 from redis_connectivity_lab.dataplane.fabric import Fabric
-from redis_connectivity_lab.dataplane.protocol import DataPlaneError, Paths
+from redis_connectivity_lab.dataplane.protocol import DataPlaneError, HostFirewall, Paths
 from redis_connectivity_lab.dataplane.redis_servers import RedisServers, has_redis
 from redis_connectivity_lab.dataplane.services import Services
 from redis_connectivity_lab.topology import Host, ServiceId, Topology
@@ -27,6 +29,7 @@ class World:
     fabric: Fabric
     redis: RedisServers
     services: Services
+    apps: Apps
     _hosts: dict[str, Host] = field(default_factory=dict)
     _problems: tuple[str, ...] = ()
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -34,7 +37,7 @@ class World:
     @classmethod
     def of(cls, fabric: Fabric, paths: Paths, binary: Path) -> World:
         """A world with nothing in it."""
-        return cls(fabric, RedisServers(binary, paths, fabric), Services(paths, fabric))
+        return cls(fabric, RedisServers(binary, paths, fabric), Services(paths, fabric), Apps(paths, fabric))
 
     async def apply(self, topology: Topology) -> None:
         """Make it so. Services may still be getting ready when this returns; all else is in force.
@@ -60,6 +63,7 @@ class World:
             for service in sorted(services.keys() - self.services.running):
                 await self.services.start(service, services[service])
             await asyncio.gather(*(self.redis.ensure(host) for host in wanted.values() if has_redis(host)))
+            await asyncio.gather(*(self.apps.ensure(host) for host in wanted.values()))
 
     async def _clear_away(self, wanted: Mapping[str, Host], services: Mapping[ServiceId, Host]) -> None:
         """Take away what is no longer wanted, or wanted elsewhere: processes first, then places."""
@@ -72,8 +76,10 @@ class World:
             after = wanted.get(host.id)
             if host.id in lost or after is None:
                 await self.redis.forget(host)
-            elif (host.redis_port, host.redis_password) != (after.redis_port, after.redis_password):
+            elif _servers(host) != _servers(after):
                 await self.redis.kill(host)
+            if host.id in lost or after is None or host.app != after.app:
+                await self.apps.kill(host)
         await self.fabric.remove(gone)
         self._hosts = {host_id: host for host_id, host in self._hosts.items() if host_id not in lost}
 
@@ -102,15 +108,34 @@ class World:
         """Make a host's Redis answer late, by up to this many seconds."""
         await self.redis.slow(self._host(host_id), seconds)
 
+    async def host_firewall(self, host_id: str, state: HostFirewall) -> None:
+        """Set a host's own firewall."""
+        await self.fabric.host_firewall(self._host(host_id), state)
+
     async def ping_from(self, host_id: str, request: ProbeRequest) -> ProbeAnswer:
         """The product's own check, with connections that leave from a host."""
         return await check(request, self.fabric.dial_from(self._host(host_id)), via=f"lab/{host_id}")
+
+    async def command_from(self, host_id: str, target: tuple[str, int], words: Sequence[str], seconds: float) -> Any:  # noqa: ANN401 - a reply
+        """One command to a Redis from a host; raises DataPlaneError when there was no answer."""
+        dial = self.fabric.dial_from(self._host(host_id))
+        try:
+            return await send_command(dial, *target, words, seconds=seconds)
+        except TimeoutError:
+            raise DataPlaneError(f"{target[0]}:{target[1]} did not answer {host_id} within {seconds:g} s") from None
+        except OSError as error:
+            raise DataPlaneError(f"{target[0]}:{target[1]} did not answer {host_id}: {error}") from error
 
     async def status(self) -> dict[str, Any]:
         """What there is, as plain JSON values."""
         return {
             "hosts": [
-                {"id": host.id, "address": str(host.address), "redis": self.redis.state(host)}
+                {
+                    "id": host.id,
+                    "address": str(host.address),
+                    "redis": self.redis.state(host),
+                    "app": self.apps.state(host),
+                }
                 for host in sorted(self._hosts.values(), key=lambda host: host.id)
             ],
             "services": [
@@ -135,4 +160,13 @@ class World:
 
 
 def _same_place(before: Host, after: Host | None) -> bool:
-    return after is not None and (before.network, before.address) == (after.network, after.address)
+    return after is not None and _place(before) == _place(after)
+
+
+def _place(host: Host) -> tuple[object, ...]:
+    return host.network, host.address, host.forward
+
+
+def _servers(host: Host) -> tuple[object, ...]:
+    access = host.redis_password, host.redis_tokens, host.redis_tls
+    return host.redis_port, *access, host.redis_config, host.cluster_ports

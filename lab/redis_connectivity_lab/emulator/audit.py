@@ -21,7 +21,8 @@ class AuditRecord:
     """One call.
 
     `kind` is `read` or `write` for an API call, `data` for a request to a Cloud Run service, and `lab` for a change
-    made through the control endpoints. `status` is the HTTP status, 0 when the connection was cut.
+    made through the control endpoints. `status` is the HTTP status, 0 when the connection was cut. `permissions` are
+    those that the caller was asked for, granted or not.
     """
 
     seq: int
@@ -33,6 +34,7 @@ class AuditRecord:
     status: int
     request_id: str
     kind: str
+    permissions: tuple[str, ...] = ()
 
     def to_json(self) -> Json:
         """The record as the control endpoint shows it."""
@@ -58,10 +60,13 @@ class Audit:
         status: int,
         kind: str,
         request_id: str = "",
+        permissions: tuple[str, ...] = (),
     ) -> AuditRecord:
         """Note a call."""
         self.last = next(self._sequence)
-        record = AuditRecord(self.last, now(), principal, method, project, resource, status, request_id, kind)
+        record = AuditRecord(
+            self.last, now(), principal, method, project, resource, status, request_id, kind, permissions
+        )
         self._records.append(record)
         return record
 

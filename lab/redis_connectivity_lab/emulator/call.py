@@ -14,6 +14,7 @@ from redis_connectivity_lab.emulator.faults import Fault, Faults
 from redis_connectivity_lab.emulator.ids import Ids, Json
 from redis_connectivity_lab.emulator.store import Project, Store
 from redis_connectivity_lab.emulator.timings import Timings
+from redis_connectivity_lab.topology import Judge, ServiceId
 
 if TYPE_CHECKING:
     from redis_connectivity_lab.emulator.lro import LongRunningOperations
@@ -40,6 +41,11 @@ class World:
     quotas: iam.Quotas
     operations: ComputeOperations
     long_running: LongRunningOperations
+    #: Where the emulator listens, and whether a service's process answers; both are known once it runs.
+    url: str = ""
+    answers: Callable[[ServiceId], bool] = lambda _: True
+    #: Who knows what becomes of a connection; nobody where there is no data plane.
+    judge: Judge | None = None
 
 
 @dataclass(slots=True)
@@ -57,6 +63,8 @@ class Call:
     #: The service named by the Host header (`redis.…`), where methods of several services share a path; else "".
     host_service: str = ""
     faults: tuple[Fault, ...] = ()
+    #: Permissions that the caller was asked for, for the audit log.
+    asked: list[str] = field(default_factory=list)
     _body: Json | None = field(default=None, repr=False)
 
     @property
@@ -77,7 +85,8 @@ class Call:
         return self._body
 
     def require(self, permission: str, resource: str, project: Project | None = None) -> None:
-        """Check one more permission than the method's own."""
+        """Refuse the call unless the caller has a permission."""
+        self.asked.append(permission)
         iam.require(project or self.project, self.principal, self.method.service, permission, resource)
 
     def resource(self) -> str:
@@ -115,7 +124,7 @@ class Method:
     #: As in Cloud Audit Logs, e.g. `compute.firewalls.list`.
     id: str
     http: str
-    #: With `{name}` for a variable part; always with `{project}`.
+    #: With `{name}` for a variable part; with `{project}`, unless `project` says where else the project stands.
     path: str
     handler: Handler
     permission: str | None = None
@@ -125,20 +134,28 @@ class Method:
     resource: Callable[[Call], str] = _resource_from_path
     #: For a path that several services share: the method that this call means.
     variant: Callable[[Call], Method] | None = None
+    #: The id of the project that a call is about, where the path does not have it.
+    project: Callable[[Call], str] | None = None
     #: Answers of several kinds are cached until the project changes.
     cached: bool = False
 
     @property
     def service(self) -> str:
-        """compute, vpcaccess or redis."""
+        """compute, vpcaccess, redis, memorystore or run."""
         return self.id.split(".", 1)[0]
+
+    @property
+    def collection(self) -> str:
+        """What the method is about, such as `redis.clusters`."""
+        return self.id.rsplit(".", 1)[0]
 
     @property
     def quota_group(self) -> str:
         """The budget that calls count against."""
-        if self.service == "compute":
-            return "compute.writes" if self.writes else "compute.reads"
-        return self.service
+        if self.service in {"compute", "run"}:
+            return f"{self.service}.{'writes' if self.writes else 'reads'}"
+        # Redis Clusters have a quota of their own, though the service is Memorystore for Redis's.
+        return self.collection if self.collection == "redis.clusters" else self.service
 
 
 def body_name(call: Call) -> str:

@@ -2,15 +2,17 @@
 
 GET    /lab/v1/health
 GET    /lab/v1/projects
-PUT    /lab/v1/projects/P              {number?, defaultNetwork?, aetVisible?, disabledApis?}
+PUT    /lab/v1/projects/P              {number?, defaultNetwork?, aetVisible?, disabledApis?, missingImages?}
 POST   /lab/v1/projects/P/reset
 DELETE /lab/v1/projects/P
 GET    /lab/v1/projects/P/KIND
 PUT|PATCH|DELETE /lab/v1/projects/P/KIND/[REGION/]NAME[?actor=…]
-       KIND: networks, subnetworks, firewalls, instances, connectors, redis, services, policies
+       KIND: networks, subnetworks, firewalls, instances, connectors, redis, clusters, valkeys, services,
+       policies, accounts
 PUT|DELETE /lab/v1/projects/P/iam      {bindings: {principal: [permission, …]}}
 PUT|DELETE /lab/v1/projects/P/quotas   {group: calls per minute}
-       groups: compute.reads, compute.writes, vpcaccess, redis
+       groups: compute.reads, compute.writes, vpcaccess, redis, redis.clusters, memorystore, run.reads, run.writes,
+       iamcredentials
 GET|PUT    /lab/v1/tokens              {token: principal}; null takes a token away
 GET|PATCH  /lab/v1/timings             {name: seconds}
 GET|POST|DELETE /lab/v1/faults, DELETE /lab/v1/faults/ID
@@ -40,8 +42,18 @@ from redis_connectivity_lab.topology import Topology
 __all__ = ["CONTROL", "Control"]
 
 CONTROL: Final = "/lab/v1/"
-_GROUPS: Final = ("compute.reads", "compute.writes", "vpcaccess", "redis")
-_SERVICES: Final = ("compute", "vpcaccess", "redis")
+_GROUPS: Final = (
+    "compute.reads",
+    "compute.writes",
+    "vpcaccess",
+    "redis",
+    "redis.clusters",
+    "memorystore",
+    "run.reads",
+    "run.writes",
+    "iamcredentials",
+)
+_SERVICES: Final = ("compute", "vpcaccess", "redis", "memorystore", "run", "iamcredentials")
 
 
 class _Request:
@@ -79,10 +91,10 @@ class Control:
         project = "projects/{project}"
         table: list[tuple[str, str, Callable[[_Request], Json]]] = [
             ("GET", "health", lambda _: {"status": "ok"}),
-            ("GET", "projects", lambda _: {"projects": [_project_json(each) for each in self._world.store]}),
+            ("GET", "projects", lambda _: {"projects": [self._project_json(each) for each in self._world.store]}),
             ("PUT", project, self._put_project),
             ("DELETE", project, self._delete_project),
-            ("POST", f"{project}/reset", lambda each: _project_json(self._lab.reset(each.project))),
+            ("POST", f"{project}/reset", lambda each: self._project_json(self._lab.reset(each.project))),
             ("PUT", f"{project}/iam", self._put_iam),
             ("DELETE", f"{project}/iam", self._delete_iam),
             ("PUT", f"{project}/quotas", self._put_quotas),
@@ -142,7 +154,7 @@ class Control:
         return delete
 
     def _put_project(self, each: _Request) -> Json:
-        known = {"number", "defaultNetwork", "aetVisible", "disabledApis"}
+        known = {"number", "defaultNetwork", "aetVisible", "disabledApis", "missingImages"}
         if unknown := set(each.body) - known:
             raise ApiError(400, f"unknown fields {sorted(unknown)}; a project takes {', '.join(sorted(known))}")
         disabled = each.body.get("disabledApis")
@@ -154,8 +166,9 @@ class Control:
             default_network=bool(each.body.get("defaultNetwork", False)),
             aet_visible=each.body.get("aetVisible"),
             disabled_apis=disabled,
+            missing_images=each.body.get("missingImages"),
         )
-        return _project_json(project)
+        return self._project_json(project)
 
     def _delete_project(self, each: _Request) -> Json:
         self._world.store.get(each.project)
@@ -168,12 +181,14 @@ class Control:
             raise ApiError(400, "bindings is an object of principal → list of permissions")
         project = self._world.store.get(each.project)
         project.iam = {principal: frozenset(permissions) for principal, permissions in bindings.items()}
-        return _project_json(project)
+        self._world.store.touch(project)  # some Redis lets in whom IAM allows
+        return self._project_json(project)
 
     def _delete_iam(self, each: _Request) -> Json:
         project = self._world.store.get(each.project)
-        project.iam = None
-        return _project_json(project)
+        project.iam = self._world.store.granted
+        self._world.store.touch(project)
+        return self._project_json(project)
 
     def _put_quotas(self, each: _Request) -> Json:
         for group, limit in each.body.items():
@@ -181,7 +196,7 @@ class Control:
                 raise ApiError(400, f"quotas are numbers per minute for {', '.join(_GROUPS)}")
         project = self._world.store.get(each.project)
         project.quotas = dict(each.body)
-        return _project_json(project)
+        return self._project_json(project)
 
     def _put_tokens(self, each: _Request) -> Json:
         for token, principal in each.body.items():
@@ -227,23 +242,25 @@ class Control:
         self._world.audit.clear()
         return {}
 
+    def _project_json(self, project: Project) -> Json:
+        # What new projects have is nobody's decision about this one.
+        decided = project.iam is not None and project.iam is not self._world.store.granted
+        return {
+            "id": project.id,
+            "number": project.number,
+            "aetVisible": project.aet_visible,
+            "disabledApis": sorted(project.disabled_apis),
+            "missingImages": sorted(project.missing_images),
+            "iam": {who: sorted(what) for who, what in (project.iam or {}).items()} if decided else None,
+            "quotas": project.quotas,
+        }
+
 
 def _body(raw: bytes) -> Json:
     body = json.loads(raw) if raw.strip() else {}
     if not isinstance(body, dict):
         raise ApiError(400, "the body must be a JSON object")
     return body
-
-
-def _project_json(project: Project) -> Json:
-    return {
-        "id": project.id,
-        "number": project.number,
-        "aetVisible": project.aet_visible,
-        "disabledApis": sorted(project.disabled_apis),
-        "iam": None if project.iam is None else {who: sorted(what) for who, what in project.iam.items()},
-        "quotas": project.quotas,
-    }
 
 
 def _topology_json(topology: Topology) -> Json:

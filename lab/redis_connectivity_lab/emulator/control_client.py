@@ -60,7 +60,7 @@ class ControlClient:
             return False
 
     def project(self, project: str, **settings: object) -> Json:
-        """Make a project or change its settings: number, defaultNetwork, aetVisible, disabledApis."""
+        """Make a project or change its settings: number, defaultNetwork, aetVisible, disabledApis, missingImages."""
         return self.request("PUT", f"projects/{project}", settings)
 
     def reset(self, project: str) -> Json:
@@ -89,7 +89,7 @@ class ControlClient:
         return found
 
     def allow(self, project: str, bindings: Bindings | None) -> None:
-        """Set who may do what in a project; None lets everyone do everything."""
+        """Set who may do what in a project; None restores what new projects have."""
         if bindings is None:
             self.request("DELETE", f"projects/{project}/iam")
         else:

@@ -16,15 +16,16 @@ from redis_connectivity_lab.emulator.control import CONTROL, Control
 from redis_connectivity_lab.emulator.faults import Faults
 from redis_connectivity_lab.emulator.iam import Quotas, Tokens
 from redis_connectivity_lab.emulator.ids import Ids
+from redis_connectivity_lab.emulator.idtokens import METADATA, IdTokens, metadata
 from redis_connectivity_lab.emulator.lab import Lab
 from redis_connectivity_lab.emulator.lro import LongRunningOperations
 from redis_connectivity_lab.emulator.operations import ComputeOperations
 from redis_connectivity_lab.emulator.server import ApiServer
-from redis_connectivity_lab.emulator.store import Store
+from redis_connectivity_lab.emulator.store import Bindings, Store
 from redis_connectivity_lab.emulator.tasks import Tasks
 from redis_connectivity_lab.emulator.timings import Timings
 from redis_connectivity_lab.emulator.topology_view import topology_of
-from redis_connectivity_lab.topology import Topology
+from redis_connectivity_lab.topology import Judge, Topology
 
 __all__ = ["Emulator"]
 
@@ -35,16 +36,20 @@ _GRACE = 0.2
 class Emulator:
     """Google Cloud's REST on one port, with control endpoints and the front end of Cloud Run services beside it.
 
+    `granted` says who may do what in new projects; without it, everyone may do everything.
+
     Everything but `start` and `stop` is for the thread of the emulator's loop; see EmulatorThread for others.
     """
 
-    def __init__(self, timings: Timings | None = None, *, seed: int | None = None) -> None:
+    def __init__(
+        self, timings: Timings | None = None, *, seed: int | None = None, granted: Bindings | None = None
+    ) -> None:
         ids = Ids()
         self._tasks = Tasks()
         #: Seconds that operations take; may be changed at any time.
         self.timings = timings or Timings()
         #: The state, project by project.
-        self.store = Store(ids)
+        self.store = Store(ids, granted)
         #: Every call.
         self.audit = Audit()
         #: Trouble on demand; `seed` makes probabilities repeatable.
@@ -64,7 +69,8 @@ class Emulator:
         )
         #: Puts things into the cloud, changes and removes them at once.
         self.lab = Lab(self._world)
-        self._front = CloudRunFront(self._world)
+        self._id_tokens = IdTokens()
+        self._front = CloudRunFront(self._world, self._id_tokens)
         self._api = ApiServer(self._world)
         self._control = Control(self._world, self.lab, self.topology)
         self._runner: web.AppRunner | None = None
@@ -93,7 +99,7 @@ class Emulator:
             raise
         self._runner = runner
         address = runner.addresses[0]
-        self._url = f"http://{address[0]}:{address[1]}"
+        self._url = self._world.url = f"http://{address[0]}:{address[1]}"
         self.store.bind(asyncio.get_running_loop())
 
     async def stop(self) -> None:
@@ -129,10 +135,18 @@ class Emulator:
     def set_service_router(self, router: ServiceRouter) -> None:
         """Tell how to find the unix socket of a Cloud Run service's process (None: it is not running)."""
         self._front.router = router
+        self._world.answers = lambda service: router(service) is not None
+
+    def set_judge(self, judge: Judge) -> None:
+        """Tell who knows what becomes of a connection: for Connectivity Tests."""
+        self._world.judge = judge
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         if request.path.startswith(CONTROL):
             return await self._control.handle(request)
         if request.path.startswith(PREFIX):
             return await self._front.handle(request)
+        looked_for = request.path == "/" and "Metadata-Flavor" in request.headers
+        if looked_for or request.path.startswith(METADATA):
+            return metadata(request, self._id_tokens)
         return await self._api.handle(request)

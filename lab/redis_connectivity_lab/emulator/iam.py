@@ -14,7 +14,7 @@ from fnmatch import fnmatchcase
 from redis_connectivity_lab.emulator.errors import forbidden, rate_limited, unauthenticated
 from redis_connectivity_lab.emulator.store import Project
 
-__all__ = ["ANONYMOUS", "Quotas", "Tokens", "require"]
+__all__ = ["ANONYMOUS", "Quotas", "Tokens", "allowed", "require"]
 
 #: Who calls without an Authorization header, as clients with anonymous credentials do.
 ANONYMOUS = "anonymous"
@@ -51,11 +51,16 @@ class Tokens:
 
 def require(project: Project, principal: str, service: str, permission: str, resource: str) -> None:
     """Raise the service's 403 unless the project's policy grants the permission."""
-    if project.iam is None:
-        return
-    granted = project.iam.get(principal, frozenset()) | project.iam.get("*", frozenset())
-    if not any(fnmatchcase(permission, pattern) for pattern in granted):
+    if not allowed(project, principal, permission):
         raise forbidden(service, permission, resource)
+
+
+def allowed(project: Project, principal: str, permission: str) -> bool:
+    """Whether the project's policy grants somebody the permission."""
+    if project.iam is None:
+        return True
+    granted = project.iam.get(principal, frozenset()) | project.iam.get("*", frozenset())
+    return any(fnmatchcase(permission, pattern) for pattern in granted)
 
 
 class Quotas:

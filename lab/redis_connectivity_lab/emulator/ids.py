@@ -56,4 +56,4 @@ class Ids:
 
     def long_running(self, service: str) -> str:
         """The last part of a long-running operation's name; Memorystore's look like Compute's, vpcaccess uses UUIDs."""
-        return self.compute_operation() if service == "redis" else str(uuid.uuid4())
+        return str(uuid.uuid4()) if service == "vpcaccess" else self.compute_operation()

@@ -37,6 +37,7 @@ class Lab:
         default_network: bool = False,
         aet_visible: bool | None = None,
         disabled_apis: list[str] | None = None,
+        missing_images: list[str] | None = None,
     ) -> Project:
         """Make a project, or change its settings. `default_network` gives it the auto mode network `default`."""
         found = self._world.store.add(project, number)
@@ -44,6 +45,8 @@ class Lab:
             found.aet_visible = aet_visible
         if disabled_apis is not None:
             found.disabled_apis = set(disabled_apis)
+        if missing_images is not None:
+            found.missing_images = set(missing_images)
         if default_network and "default" not in found.networks:
             body = {"autoCreateSubnetworks": True, "description": "Default network for the project"}
             self.put("networks", project, ("default",), body)
@@ -54,6 +57,8 @@ class Lab:
         """Empty a project: resources, settings, policies, operations. Its number stays, and the audit log too."""
         self._world.operations.forget(project)
         self._world.long_running.forget(project)
+        for token in self._world.store.get(project).accounts.values():
+            self._world.tokens.remove(token)
         return self._world.store.replace(project)
 
     def remove_project(self, project: str) -> None:

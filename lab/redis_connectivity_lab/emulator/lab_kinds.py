@@ -21,12 +21,17 @@ from redis_connectivity_lab.emulator.compute_subnetworks import new_subnetwork
 from redis_connectivity_lab.emulator.connector_validation import check_id
 from redis_connectivity_lab.emulator.connector_validation import normalise as normalise_connector
 from redis_connectivity_lab.emulator.errors import ApiError, OperationFailure
+from redis_connectivity_lab.emulator.iam_credentials import new_token
 from redis_connectivity_lab.emulator.ids import Json
 from redis_connectivity_lab.emulator.lab_machines import machine
 from redis_connectivity_lab.emulator.lab_policies import policy_json, put_policy
+from redis_connectivity_lab.emulator.lab_psc import psc_hands
+from redis_connectivity_lab.emulator.memorystore import VALKEYS
 from redis_connectivity_lab.emulator.names import check_name
 from redis_connectivity_lab.emulator.redis import build, finish
+from redis_connectivity_lab.emulator.redis_cluster import CLUSTERS
 from redis_connectivity_lab.emulator.redis_validation import check_id as check_redis_id
+from redis_connectivity_lab.emulator.run_ways import on_subnet
 from redis_connectivity_lab.emulator.schema import CONNECTOR, FIREWALL, NETWORK, REDIS_INSTANCE, SUBNETWORK, parse
 from redis_connectivity_lab.emulator.store import Connector, Project, Service
 
@@ -142,6 +147,11 @@ def _patch_machine(world: World, project: Project, key: Key, body: Json) -> Json
         "status": vm.body["status"],
         "redisPort": vm.redis_port,
         "redisPassword": vm.redis_password,
+        "redisTls": {"certificate": vm.redis_tls.certificate, "key": vm.redis_tls.key} if vm.redis_tls else None,
+        "redisConfig": list(vm.redis_config),
+        "app": {"port": vm.app.port, "redisHost": vm.app.redis_host, "redisPort": vm.app.redis_port}
+        if vm.app
+        else None,
     }
     return _put_machine(world, project, key, settings | body)
 
@@ -228,20 +238,51 @@ def _delete_redis(_world: World, project: Project, key: Key) -> None:
         raise _missing(key)
 
 
-def _put_service(_world: World, project: Project, key: Key, body: Json) -> Json:
-    if unknown := set(body) - {"connector"}:
-        raise ApiError(400, f"unknown fields {sorted(unknown)}; a service takes connector")
-    project.services[key[0], key[1]] = Service(check_name(key[1]), key[0], body.get("connector"))
+def _put_service(world: World, project: Project, key: Key, body: Json) -> Json:
+    if unknown := set(body) - {"connector", "subnet", "hostProject", "tags"}:
+        raise ApiError(
+            400, f"unknown fields {sorted(unknown)}; a service takes connector, or subnet (with hostProject and tags)"
+        )
+    if body.get("connector") and body.get("subnet"):
+        # The text people quote from Cloud Run (google-cloud-node#4731).
+        raise ApiError(400, "one and only one of connector and network_interfaces must be set")
+    direct = None
+    if body.get("subnet"):
+        host = body.get("hostProject") or project.id
+        direct = on_subnet(world, host, key[0], body["subnet"], body.get("tags", ()))
+    project.services[key[0], key[1]] = Service(check_name(key[1]), key[0], body.get("connector"), direct)
     return _service_json(project.services[key[0], key[1]])
 
 
 def _service_json(service: Service) -> Json:
-    return {"name": service.name, "region": service.region, "connector": service.connector}
+    shown: Json = {"name": service.name, "region": service.region, "connector": service.connector}
+    if service.direct is not None:
+        direct = service.direct
+        shown |= {"subnet": direct.subnet, "hostProject": direct.network.project, "tags": list(direct.tags)}
+    return shown
 
 
 def _delete_service(_world: World, project: Project, key: Key) -> None:
     if project.services.pop((key[0], key[1]), None) is None:
         raise _missing(key)
+
+
+def _put_account(world: World, project: Project, key: Key, body: Json) -> Json:
+    """A service account, with a new access token; what it had before is good no more."""
+    if body:
+        raise ApiError(400, f"unknown fields {sorted(body)}; a service account has none")
+    email = key[0]
+    if not email.endswith(f"@{project.id}.iam.gserviceaccount.com"):
+        raise ApiError(400, f"an account of this project ends in @{project.id}.iam.gserviceaccount.com")
+    new_token(world, project, email)
+    return {"email": email}
+
+
+def _delete_account(world: World, project: Project, key: Key) -> None:
+    token = project.accounts.pop(key[0], None)
+    if token is None:
+        raise _missing(key)
+    world.tokens.remove(token)
 
 
 def _delete_policy(_world: World, project: Project, key: Key) -> None:
@@ -263,6 +304,9 @@ KINDS: Final[dict[str, Kind]] = {
         _put_connector, _patch_connector, _delete_connector, lambda p: [c.body for c in p.connectors.values()], 2
     ),
     "redis": Kind(_put_redis, _patch_redis, _delete_redis, lambda p: [r.body for r in p.redis.values()], 2),
+    "clusters": Kind(*psc_hands(CLUSTERS), 2),
+    "valkeys": Kind(*psc_hands(VALKEYS), 2),
     "services": Kind(_put_service, None, _delete_service, lambda p: [_service_json(s) for s in p.services.values()], 2),
+    "accounts": Kind(_put_account, None, _delete_account, lambda p: [{"email": one} for one in sorted(p.accounts)], 1),
     "policies": Kind(put_policy, None, _delete_policy, lambda p: [policy_json(x) for x in p.policies.values()], 1),
 }

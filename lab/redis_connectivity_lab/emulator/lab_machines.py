@@ -11,14 +11,18 @@ from redis_connectivity_lab.emulator.errors import ApiError
 from redis_connectivity_lab.emulator.ids import Json, fingerprint, now
 from redis_connectivity_lab.emulator.names import check_name, network_of
 from redis_connectivity_lab.emulator.store import Project, Vm
+from redis_connectivity_lab.topology import App, ServerCertificate
 
 __all__ = ["machine"]
 
 _SETTINGS: Final = {
     "address",
+    "app",
     "network",
+    "redisConfig",
     "redisPassword",
     "redisPort",
+    "redisTls",
     "serviceAccount",
     "status",
     "subnetwork",
@@ -39,7 +43,9 @@ _STATES: Final = {
 def machine(world: World, project: Project, zone: str, name: str, settings: Json) -> Vm:
     """A VM from the lab's settings; raises 400 for what makes no sense.
 
-    Settings: network, address, tags, serviceAccount, subnetwork, status, redisPort, redisPassword.
+    Settings: network, address, tags, serviceAccount, subnetwork, status, redisPort, redisPassword, redisTls
+    (certificate and key, PEM), redisConfig (lines for redis.conf), app (port, redisHost, redisPort: the chat
+    application and the Redis behind it).
     """
     if unknown := set(settings) - _SETTINGS:
         raise ApiError(400, f"unknown fields {sorted(unknown)}; an instance takes {', '.join(sorted(_SETTINGS))}")
@@ -82,4 +88,28 @@ def machine(world: World, project: Project, zone: str, name: str, settings: Json
     if account := settings.get("serviceAccount"):
         scope = "https://www.googleapis.com/auth/cloud-platform"
         body["serviceAccounts"] = [{"email": account, "scopes": [scope]}]
-    return Vm(body, network, settings.get("redisPort"), settings.get("redisPassword"))
+    return Vm(
+        body,
+        network,
+        settings.get("redisPort"),
+        settings.get("redisPassword"),
+        redis_tls=_certificate(settings.get("redisTls")),
+        redis_config=tuple(settings.get("redisConfig") or ()),
+        app=_app(settings.get("app")),
+    )
+
+
+def _certificate(given: Json | None) -> ServerCertificate | None:
+    if not given:
+        return None
+    if set(given) != {"certificate", "key"}:
+        raise ApiError(400, "redisTls takes certificate and key")
+    return ServerCertificate(given["certificate"], given["key"])
+
+
+def _app(given: Json | None) -> App | None:
+    if not given:
+        return None
+    if set(given) != {"port", "redisHost", "redisPort"}:
+        raise ApiError(400, "app takes port, redisHost and redisPort")
+    return App(given["port"], given["redisHost"], given["redisPort"])

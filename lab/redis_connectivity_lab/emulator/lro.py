@@ -1,4 +1,4 @@
-"""Long-running operations of vpcaccess and redis: `projects/P/locations/R/operations/ID`.
+"""Long-running operations of the one-platform APIs: `projects/P/locations/R/operations/ID`.
 
 Recorded in k8s-config-connector: vpcaccess leaves `done` out until it is true, redis says `done: false`; the metadata
 differ too. Behind one port both services share the path, so all live in one place and a name finds the right one.
@@ -7,7 +7,8 @@ differ too. Behind one port both services share the path, so all live in one pla
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from redis_connectivity_lab.emulator.call import Answer, Call, Handler, Method
@@ -19,6 +20,12 @@ from redis_connectivity_lab.emulator.regions import REGIONS
 from redis_connectivity_lab.emulator.tasks import Tasks
 
 _SERVICES = ("vpcaccess", "redis")
+#: Services whose operations are under a prefix of their own on the emulator's one port.
+_PREFIXED = ("memorystore", "networkmanagement")
+#: Services that say `done: false`; the others leave it out.
+_TELL_DONE = frozenset({"redis", "memorystore", "networkmanagement"})
+#: Services whose operations have the resource itself as metadata, and no times of their own.
+_PLAIN_METADATA = frozenset({"run"})
 
 __all__ = ["EMPTY", "LongRunning", "LongRunningOperations", "methods"]
 
@@ -31,22 +38,30 @@ class LongRunning:
     """One operation."""
 
     name: str
-    service: str
+    #: Whose it is, such as `redis.clusters`.
+    collection: str
     metadata: Json
     response: Json | None = None
     error: Json | None = None
     done: bool = False
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
+    @property
+    def service(self) -> str:
+        """vpcaccess, redis, memorystore or run."""
+        return self.collection.split(".", 1)[0]
+
     def to_json(self, *, enums_as_numbers: bool = False) -> Json:
         """The resource."""
-        body: Json = {"name": self.name, "metadata": self.metadata}
-        if self.done or self.service == "redis":
+        encoded = enums_as_numbers and self.service in _PLAIN_METADATA
+        metadata = encode_enums(self.metadata, self.collection) if encoded else self.metadata
+        body: Json = {"name": self.name, "metadata": metadata}
+        if self.done or self.service in _TELL_DONE:
             body["done"] = self.done
         if self.error is not None:
             body["error"] = self.error
         elif self.response is not None:
-            body["response"] = encode_enums(self.response, self.service) if enums_as_numbers else self.response
+            body["response"] = encode_enums(self.response, self.collection) if enums_as_numbers else self.response
         return body
 
 
@@ -67,33 +82,44 @@ class LongRunningOperations:
         duration: float,
         apply: Callable[[], Json],
         failed: Callable[[], None],
+        until: Callable[[], Awaitable[None]] | None = None,
     ) -> Json:
         """Begin an operation that does `apply` after `duration` seconds; answers what the caller is told now.
 
-        `failed` runs when `apply` raises OperationFailure, or a fault makes the operation fail.
+        `until` is awaited in between. `failed` runs when either raises OperationFailure, or a fault makes the operation
+        fail.
         """
         service = call.method.service
         name = f"projects/{call.project.id}/locations/{region}/operations/{self._ids.long_running(service)}"
         kind = f"type.googleapis.com/google.cloud.{service}.v1.OperationMetadata"
-        operation = LongRunning(name, service, {"@type": kind, "createTime": now()} | metadata)
+        times: Json = {} if service in _PLAIN_METADATA else {"createTime": now()}
+        operation = LongRunning(name, call.method.collection, {"@type": kind} | times | metadata)
         self._by_name[name] = operation
-        self._tasks.start(self._perform(operation, call, duration, apply, failed))
-        return operation.to_json()
+        self._tasks.start(self._perform(operation, call, duration, apply, failed, until))
+        return operation.to_json(enums_as_numbers=call.enums_as_numbers)
 
     @staticmethod
     async def _perform(
-        operation: LongRunning, call: Call, duration: float, apply: Callable[[], Json], failed: Callable[[], None]
+        operation: LongRunning,
+        call: Call,
+        duration: float,
+        apply: Callable[[], Json],
+        failed: Callable[[], None],
+        until: Callable[[], Awaitable[None]] | None,
     ) -> None:
         await asyncio.sleep(duration)
         try:
             await befall_operation(call.faults, 13)
+            if until is not None:
+                await until()
             operation.response = apply()
         except OperationFailure as failure:
             operation.error = {"code": failure.code, "message": failure.message}
             failed()
         finally:
             operation.done = True
-            operation.metadata = operation.metadata | {"endTime": now()}
+            if operation.service not in _PLAIN_METADATA:
+                operation.metadata = operation.metadata | {"endTime": now()}
             operation.ended.set()
 
     def get(self, name: str) -> LongRunning:
@@ -120,16 +146,34 @@ class LongRunningOperations:
 
 def _operation_of(call: Call) -> LongRunning:
     params = call.params
-    name = f"projects/{call.project.id}/locations/{params['location']}/operations/{params['operation']}"
+    identifier = params["operation"].removesuffix(":wait") if call.method.id.endswith(".wait") else params["operation"]
+    name = f"projects/{call.project.id}/locations/{params['location']}/operations/{identifier}"
     return call.world.long_running.get(name)
 
 
 async def _get(call: Call) -> Answer:
-    return _operation_of(call).to_json(enums_as_numbers=call.enums_as_numbers)
+    operation = _operation_of(call)
+    if _family(operation.service) != _family(call.method.service):
+        raise ApiError(404, f"Operation '{operation.name}' not found")
+    return operation.to_json(enums_as_numbers=call.enums_as_numbers)
+
+
+def _family(service: str) -> str:
+    """Services whose operations are found under the same paths."""
+    return "" if service in _SERVICES else service
+
+
+async def _wait(call: Call) -> Answer:
+    """Cloud Run's `{name}:wait`: until the end, at most as long as the emulator lets anybody wait."""
+    operation = _operation_of(call)
+    with suppress(TimeoutError):
+        await asyncio.wait_for(operation.ended.wait(), call.world.timings.wait_max)
+    return operation.to_json(enums_as_numbers=call.enums_as_numbers)
 
 
 async def _list(call: Call) -> Answer:
-    found = call.world.long_running.of(call.project.id, call.params["location"], call.host_service)
+    service = call.host_service if call.method.service in _SERVICES else call.method.service
+    found = call.world.long_running.of(call.project.id, call.params["location"], service)
     return page(call, "operations", [each.to_json(enums_as_numbers=call.enums_as_numbers) for each in found])
 
 
@@ -156,11 +200,14 @@ def _service_of(call: Call) -> str:
     """Whose method it is that several services have under one path: the operation's owner, else the host's."""
     if "operation" in call.params:
         try:
-            return _operation_of(call).service
+            service = _operation_of(call).service
         except ApiError:
             # Refused in a moment by the method itself, as the service that the host names.
-            return call.host_service or "vpcaccess"
-    return call.host_service or "vpcaccess"
+            service = call.host_service
+    else:
+        service = call.host_service
+    # An operation that belongs under another path is not found here.
+    return service if service in _SERVICES else "vpcaccess"
 
 
 def _shared(name: str, path: str, handler: Handler) -> Method:
@@ -184,4 +231,14 @@ def methods() -> list[Method]:
             _shared("locations.list", base, _locations),
             _shared("locations.get", f"{base}/{{location}}", _location_get),
         ]
+    for service in _PREFIXED:
+        operations = f"/{service}/v1/projects/{{project}}/locations/{{location}}/operations"
+        for name, path, handler in (("get", f"{operations}/{{operation}}", _get), ("list", operations, _list)):
+            method = f"{service}.operations.{name}"
+            found.append(Method(method, "GET", path, handler, method))
+    operation = "/v2/projects/{project}/locations/{location}/operations/{operation}"
+    found += [
+        Method("run.operations.get", "GET", operation, _get, "run.operations.get"),
+        Method("run.operations.wait", "POST", operation, _wait, "run.operations.get"),
+    ]
     return found

@@ -1,4 +1,4 @@
-"""What vpcaccess and redis have in common on the wire: enums as numbers on request, pages, names in the path."""
+"""What the one-platform APIs have in common on the wire: enums as numbers on request, pages, names in the path."""
 
 from __future__ import annotations
 
@@ -8,17 +8,27 @@ from redis_connectivity_lab.emulator.call import Call
 from redis_connectivity_lab.emulator.errors import ApiError, invalid_argument
 from redis_connectivity_lab.emulator.ids import Json
 from redis_connectivity_lab.emulator.listing import read_token, write_token
-from redis_connectivity_lab.emulator.schema import CONNECTOR, REDIS_INSTANCE, EnumOf
+from redis_connectivity_lab.emulator.schema import CONNECTOR, REDIS_INSTANCE, EnumOf, ListOf
+from redis_connectivity_lab.emulator.schema_psc import REDIS_CLUSTER, VALKEY_INSTANCE
+from redis_connectivity_lab.emulator.schema_run import RUN_SERVICE
+from redis_connectivity_lab.emulator.schema_tests import CONNECTIVITY_TEST
 
 __all__ = ["encode_enums", "field_mask", "page", "resource_answer"]
 
-_SCHEMAS: dict[str, Json] = {"vpcaccess": CONNECTOR, "redis": REDIS_INSTANCE}
+_SCHEMAS: dict[str, Json] = {
+    "vpcaccess.connectors": CONNECTOR,
+    "redis.instances": REDIS_INSTANCE,
+    "redis.clusters": REDIS_CLUSTER,
+    "memorystore.instances": VALKEY_INSTANCE,
+    "run.services": RUN_SERVICE,
+    "networkmanagement.connectivitytests": CONNECTIVITY_TEST,
+}
 _MAX_PAGE = 1000
 
 
-def encode_enums(resource: Json, service: str) -> Json:
+def encode_enums(resource: Json, collection: str) -> Json:
     """The resource with its enums as numbers, which `$alt=json;enum-encoding=int` asks for (recorded for redis)."""
-    return _encode(resource, _SCHEMAS[service])
+    return _encode(resource, _SCHEMAS[collection])
 
 
 def _encode(resource: Json, schema: Json) -> Json:
@@ -29,6 +39,8 @@ def _encode(resource: Json, schema: Json) -> Json:
             result[name] = kind.numbers[value]
         elif isinstance(kind, dict) and isinstance(value, dict):
             result[name] = _encode(value, kind)
+        elif isinstance(kind, ListOf) and isinstance(kind.item, dict):
+            result[name] = [_encode(each, kind.item) for each in value]
         else:
             result[name] = value
     return result
@@ -36,7 +48,7 @@ def _encode(resource: Json, schema: Json) -> Json:
 
 def resource_answer(call: Call, resource: Json) -> Json:
     """A resource in the encoding that the caller wants."""
-    return encode_enums(resource, call.method.service) if call.enums_as_numbers else resource
+    return encode_enums(resource, call.method.collection) if call.enums_as_numbers else resource
 
 
 def page(call: Call, field: str, items: list[Json]) -> Json:

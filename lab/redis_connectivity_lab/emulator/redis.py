@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 from ipaddress import IPv4Network
 
+from redis_connectivity_lab.certificates import Authority
 from redis_connectivity_lab.emulator.call import Answer, Call, Method, World
 from redis_connectivity_lab.emulator.errors import ApiError, failed_precondition, invalid_argument
 from redis_connectivity_lab.emulator.ids import Json, now
@@ -24,6 +25,8 @@ from redis_connectivity_lab.topology import NetworkId
 __all__ = ["build", "finish", "methods"]
 
 _TYPE = "type.googleapis.com/google.cloud.redis.v1.Instance"
+#: Name of the peering for instances with direct peering, before a number of Google's.
+PEERING_PREFIX = "redis-peer-"
 #: Where hosts come from when nobody reserves a range: part of 10.0.0.0/8 that the lab's networks leave alone.
 _POOL = IPv4Network("10.224.0.0/12")
 _MUTABLE = {
@@ -70,6 +73,50 @@ def finish(world: World, redis: Redis) -> None:
         "port": 6378 if instance["transitEncryptionMode"] == "SERVER_AUTHENTICATION" else 6379,
         "state": "READY",
     }
+    if instance["connectMode"] == "DIRECT_PEERING":
+        _peer(world, redis.network)
+    if instance["transitEncryptionMode"] == "SERVER_AUTHENTICATION" and redis.certificate is None:
+        _encrypt(redis)
+
+
+def _encrypt(redis: Redis) -> None:
+    """Give an instance a CA of its own and a certificate that it has signed.
+
+    The certificate is for no address: whether Google's are is not documented, so nobody may rely on it.
+    """
+    authority = Authority(f"Google Cloud Memorystore Redis Server CA {redis.body['name'].rsplit('/', 1)[-1]}")
+    begin, end = (at.strftime("%Y-%m-%dT%H:%M:%SZ") for at in authority.life)
+    redis.body["serverCaCerts"] = [
+        {
+            "cert": authority.pem,
+            "createTime": begin,
+            "expireTime": end,
+            "serialNumber": authority.serial,
+            "sha1Fingerprint": authority.fingerprint,
+        }
+    ]
+    redis.certificate = authority.issue(subject="memorystore")
+
+
+def _peer(world: World, network: NetworkId) -> None:
+    """The peering that Google makes with the first instance of a network: one leads to all of them."""
+    holder = world.store.find(network.project)
+    if holder is None or network.name not in holder.networks:
+        return
+    peerings = holder.networks[network.name].setdefault("peerings", [])
+    if any(one["name"].startswith(PEERING_PREFIX) for one in peerings):
+        return
+    tenant = f"https://www.googleapis.com/compute/v1/projects/{holder.number}-tp/global/networks/redis-{network.name}"
+    peerings.append(
+        {
+            "autoCreateRoutes": True,
+            "exchangeSubnetRoutes": True,
+            "name": f"{PEERING_PREFIX}{holder.number}",
+            "network": tenant,
+            "state": "ACTIVE",
+            "stateDetails": "[2026-01-01T00:00:00.000-00:00]: Connected.",
+        }
+    )
 
 
 def _free_block(world: World, network: NetworkId) -> IPv4Network:

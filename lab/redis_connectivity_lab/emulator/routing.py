@@ -19,7 +19,10 @@ class _Node(Generic[T]):
 
 
 class Router(Generic[T]):
-    """Routes with `{name}` for a variable segment; a fixed segment wins over a variable one."""
+    """Routes with `{name}` for a variable segment; a fixed segment wins over a variable one.
+
+    The last variable segment may be followed by a method of its own, as in `{account}:generateAccessToken`.
+    """
 
     def __init__(self) -> None:
         self._root: _Node[T] = _Node()
@@ -28,7 +31,7 @@ class Router(Generic[T]):
         """Add a route."""
         node = self._root
         names = []
-        for segment in path.strip("/").split("/"):
+        for segment in path.strip("/").replace("}:", "}/:").split("/"):
             if segment.startswith("{"):
                 names.append(segment[1:-1])
                 node.variable = node.variable or _Node()
@@ -41,7 +44,11 @@ class Router(Generic[T]):
 
     def find(self, http: str, path: str) -> tuple[T, dict[str, str]] | None:
         """The target of a request, and the values of its variable segments."""
-        found = self._walk(self._root, path.strip("/").split("/"), 0, http, [])
+        segments = path.strip("/").split("/")
+        found = self._walk(self._root, segments, 0, http, [])
+        if found is None and ":" in segments[-1]:
+            last, _, method = segments[-1].rpartition(":")
+            found = self._walk(self._root, [*segments[:-1], last, f":{method}"], 0, http, [])
         if found is None:
             return None
         (target, names), values = found

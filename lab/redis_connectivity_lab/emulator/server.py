@@ -18,11 +18,17 @@ from redis_connectivity_lab.emulator import (
     compute_instances,
     compute_networks,
     compute_subnetworks,
+    connectivity_tests,
     effective,
     iam,
+    iam_credentials,
+    logging_entries,
     lro,
+    memorystore,
     operations,
     redis,
+    redis_cluster,
+    run_services,
     vpcaccess,
 )
 from redis_connectivity_lab.emulator.call import Answer, Call, Method, World
@@ -63,10 +69,21 @@ _OTHERS: Final[dict[str, frozenset[str]]] = {
     "vpcaccess.connectors.patch": frozenset({"updateMask"}),
     "redis.instances.create": frozenset({"instanceId"}),
     "redis.instances.patch": frozenset({"updateMask"}),
+    "redis.clusters.create": frozenset({"clusterId", "requestId"}),
+    "redis.clusters.delete": frozenset({"requestId"}),
+    "memorystore.instances.create": frozenset({"instanceId", "requestId"}),
+    "memorystore.instances.delete": frozenset({"requestId"}),
     "compute.regionNetworkFirewallPolicies.getEffectiveFirewalls": frozenset({"network"}),
+    "networkmanagement.connectivitytests.create": frozenset({"testId"}),
+    "run.services.create": frozenset({"serviceId"}),
+    "run.services.delete": frozenset({"etag"}),
+    "run.services.list": frozenset({"pageSize", "pageToken"}),
+    "run.services.patch": frozenset({"updateMask"}),
     "compute.subnetworks.patch": frozenset({"requestId", "drainTimeoutSeconds"}),
 }
-_HOSTS: Final = {"compute", "vpcaccess", "redis"}
+_HOSTS: Final = {"compute", "vpcaccess", "redis", "memorystore", "run", "networkmanagement"}
+#: Whose paths are another service's too; on one port they begin with the service's name.
+_PREFIXED: Final = {"memorystore", "networkmanagement"}
 _MAX_CACHED: Final = 512
 
 
@@ -77,10 +94,16 @@ def all_methods() -> list[Method]:
         compute_instances,
         compute_networks,
         compute_subnetworks,
+        connectivity_tests,
         effective,
+        iam_credentials,
+        logging_entries,
         lro,
+        memorystore,
         operations,
         redis,
+        redis_cluster,
+        run_services,
         vpcaccess,
     )
     return [method for module in modules for method in module.methods()]
@@ -137,7 +160,10 @@ class ApiServer:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer one request."""
-        found = self._router.find(request.method, request.path)
+        path = request.path
+        if (host := request.host.split(".", 1)[0]) in _PREFIXED and not path.startswith(f"/{host}/"):
+            path = f"/{host}{path}"
+        found = self._router.find(request.method, path)
         if found is None:
             return not_found_page(request.path)
         route, params = found
@@ -159,7 +185,7 @@ class ApiServer:
         return response
 
     def _call(self, request: web.Request, method: Method, params: dict[str, str], body: bytes) -> Call:
-        project_id = params.pop("project")
+        project_id = params.pop("project", "")
         host = request.host.split(".", 1)[0]
         call = Call(
             world=self._world,
@@ -190,11 +216,15 @@ class ApiServer:
             status=status,
             kind="write" if call.method.writes else "read",
             request_id=call.query.get("requestId", ""),
+            permissions=tuple(call.asked),
         )
 
     async def _perform(self, request: web.Request, route: _Route, call: Call) -> Answer:
         method, world = call.method, self._world
         call.principal = world.tokens.identify(request.headers.get("Authorization"))
+        if method.project is not None:
+            project = method.project(call)
+            call.project = world.store.find(project) or Project(project, "0")
         call.faults = world.faults.strike(method.id, call.project.id, call.resource())
         await self._hurt_before(call)
         self._admit(route, call)

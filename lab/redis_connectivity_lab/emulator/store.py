@@ -7,15 +7,28 @@ serialised lists of that project and tells the subscribers.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network
 
 from redis_connectivity_lab.emulator.errors import ApiError
 from redis_connectivity_lab.emulator.ids import Ids, Json
-from redis_connectivity_lab.topology import NetworkId, Topology
+from redis_connectivity_lab.topology import App, NetworkId, ServerCertificate, Topology
 
-__all__ = ["Connector", "HiddenRule", "Policy", "Project", "Redis", "Service", "Store", "Vm"]
+__all__ = [
+    "Bindings",
+    "Connector",
+    "DirectVpc",
+    "HiddenRule",
+    "Policy",
+    "Project",
+    "Psc",
+    "Redis",
+    "Revision",
+    "Service",
+    "Store",
+    "Vm",
+]
 
 
 @dataclass(slots=True)
@@ -30,11 +43,26 @@ class Connector:
 
 @dataclass(slots=True)
 class Redis:
-    """A Memorystore instance and its AUTH string ("" when AUTH is off)."""
+    """A Memorystore instance, its AUTH string ("" when AUTH is off), and what it speaks TLS with, if it does."""
 
     body: Json
     network: NetworkId
     auth_string: str = ""
+    certificate: ServerCertificate | None = None
+
+
+@dataclass(slots=True)
+class Psc:
+    """A Redis Cluster or a Valkey instance, and the two addresses it has in its network (none while it is made).
+
+    `authority` (PEM) and `certificate` are what it speaks TLS with, if it does.
+    """
+
+    body: Json
+    network: NetworkId
+    addresses: tuple[IPv4Address, ...] = ()
+    authority: str = ""
+    certificate: ServerCertificate | None = None
 
 
 @dataclass(slots=True)
@@ -45,15 +73,44 @@ class Vm:
     network: NetworkId
     redis_port: int | None = None
     redis_password: str | None = None
+    redis_tls: ServerCertificate | None = None
+    redis_config: tuple[str, ...] = ()
+    app: App | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DirectVpc:
+    """Where a service with Direct VPC egress stands: found when it is deployed, as with a revision."""
+
+    network: NetworkId
+    subnet: str
+    range: IPv4Network
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """A running revision of a service that was deployed through the API, and its way out."""
+
+    name: str
+    connector: str | None = None
+    direct: DirectVpc | None = None
 
 
 @dataclass(slots=True)
 class Service:
-    """A Cloud Run service: just enough to reach it through its connector."""
+    """A Cloud Run service.
+
+    The lab puts one in by its connector, or subnet (Direct VPC egress); everybody may call it. One that was deployed
+    through the API has a `body` and `revisions`, the newest last: while that starts, the one before it serves.
+    """
 
     name: str
     region: str
     connector: str | None = None
+    direct: DirectVpc | None = None
+    body: Json | None = None
+    revisions: tuple[Revision, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +138,10 @@ class Policy:
     region: str | None = None
 
 
+#: Principal → permission patterns.
+Bindings = Mapping[str, frozenset[str]]
+
+
 @dataclass(slots=True)
 class Project:
     """One project's resources and settings."""
@@ -94,13 +155,20 @@ class Project:
     vms: dict[tuple[str, str], Vm] = field(default_factory=dict)
     connectors: dict[tuple[str, str], Connector] = field(default_factory=dict)
     redis: dict[tuple[str, str], Redis] = field(default_factory=dict)
+    clusters: dict[tuple[str, str], Psc] = field(default_factory=dict)
+    valkeys: dict[tuple[str, str], Psc] = field(default_factory=dict)
     services: dict[tuple[str, str], Service] = field(default_factory=dict)
+    #: Container images that are in no registry; all others are, and hold this project's own program.
+    missing_images: set[str] = field(default_factory=set)
     policies: dict[str, Policy] = field(default_factory=dict)
     #: Whether firewalls.list and the like show Google's own `aet-*` rules: public sources contradict each other.
     aet_visible: bool = True
+    connectivity_tests: dict[str, Json] = field(default_factory=dict)
+    #: Service accounts by e-mail, each with the access token it has now.
+    accounts: dict[str, str] = field(default_factory=dict)
     disabled_apis: set[str] = field(default_factory=set)
     #: Principal → permission patterns; None lets everyone do everything.
-    iam: dict[str, frozenset[str]] | None = None
+    iam: Bindings | None = None
     #: Quota group → calls per minute; a group that is absent is unlimited.
     quotas: dict[str, int] = field(default_factory=dict)
     #: Paths with an operation under way.
@@ -128,8 +196,10 @@ class Project:
 class Store:
     """All projects, and who wants to know of changes."""
 
-    def __init__(self, ids: Ids) -> None:
+    def __init__(self, ids: Ids, granted: Bindings | None = None) -> None:
         self._ids = ids
+        #: Who may do what in a project that nobody has said anything about.
+        self.granted = granted
         self._projects: dict[str, Project] = {}
         self._subscribers: list[Callable[[], None]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -146,7 +216,7 @@ class Store:
     def add(self, project: str, number: str | None = None) -> Project:
         """The project, made if it is not there."""
         if project not in self._projects:
-            self._projects[project] = Project(project, number or self._ids.project_number())
+            self._projects[project] = Project(project, number or self._ids.project_number(), iam=self.granted)
             self.touch(self._projects[project])
         return self._projects[project]
 

@@ -10,6 +10,7 @@ from typing import Any, Self, TypeVar
 
 from redis_connectivity_lab.emulator.control_client import ControlClient
 from redis_connectivity_lab.emulator.emulator import Emulator
+from redis_connectivity_lab.emulator.store import Bindings
 from redis_connectivity_lab.emulator.timings import Timings
 from redis_connectivity_lab.topology import Topology
 
@@ -23,9 +24,15 @@ class EmulatorThread:
     """Runs an Emulator with a loop of its own. Use as a context manager; every method may be called from any thread."""
 
     def __init__(
-        self, timings: Timings | None = None, *, host: str = "127.0.0.1", port: int = 0, seed: int | None = None
+        self,
+        timings: Timings | None = None,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        seed: int | None = None,
+        granted: Bindings | None = None,
     ) -> None:
-        self._emulator = Emulator(timings, seed=seed)
+        self._emulator = Emulator(timings, seed=seed, granted=granted)
         self._host = host
         self._port = port
         self._loop = asyncio.new_event_loop()

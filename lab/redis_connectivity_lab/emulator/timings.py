@@ -26,6 +26,11 @@ class Timings:
     redis_create: float = 3.0
     redis_update: float = 2.0
     redis_delete: float = 2.0
+    run_deploy: float = 1.0
+    run_delete: float = 0.5
+    connectivity_test: float = 1.0
+    #: The longest that a container may take to listen (Cloud Run's default startup probe: 240 s).
+    run_startup: float = 240.0
     #: The longest that `operations.wait` blocks (Compute API: 2 minutes).
     wait_max: float = 120.0
 
@@ -43,6 +48,9 @@ class Timings:
             redis_create=300,
             redis_update=240,
             redis_delete=120,
+            run_deploy=15,
+            run_delete=8,
+            connectivity_test=60,
         )
 
     @classmethod
@@ -58,6 +66,9 @@ class Timings:
             redis_create=0,
             redis_update=0,
             redis_delete=0,
+            run_deploy=0,
+            run_delete=0,
+            connectivity_test=0,
         )
 
     def update(self, values: dict[str, object]) -> None:

@@ -11,6 +11,7 @@ from ipaddress import IPv4Network
 
 from redis_connectivity_lab.emulator.aet_rules import rules_for
 from redis_connectivity_lab.emulator.call import Answer, Call, Method, World
+from redis_connectivity_lab.emulator.connector_health import UNHEALTHY, gets_healthy
 from redis_connectivity_lab.emulator.connector_validation import check_id, normalise, patched
 from redis_connectivity_lab.emulator.errors import ApiError, OperationFailure, failed_precondition
 from redis_connectivity_lab.emulator.ids import Json
@@ -88,6 +89,16 @@ def _used_by_connector(world: World, connector: Connector, block: IPv4Network) -
     return False
 
 
+def _check_health(world: World, project: Project, region: str, connector: Connector) -> None:
+    """In a service project the rules that let the connector's machines get healthy are the users' to make."""
+    network, block = connector.network, connector.range
+    if network is None or block is None or network.project == project.id:
+        return
+    host = world.store.find(network.project)
+    if host is None or not gets_healthy(host, network, region, short_name(connector.body["name"]), block):
+        raise OperationFailure(13, UNHEALTHY)
+
+
 def activate(world: World, project: Project, region: str, connector: Connector) -> None:
     """Make a placed connector READY, with Google's own rules where it is Google who makes them.
 
@@ -151,6 +162,7 @@ async def _create(call: Call) -> Answer:
 
     def apply() -> Json:
         place(world, project, region, connector)
+        _check_health(world, project, region, connector)
         activate(world, project, region, connector)
         return _typed(connector)
 

@@ -15,6 +15,11 @@ PLURAL: Final = "redisconnectivities"
 SINGULAR: Final = "redisconnectivity"
 SHORT_NAME: Final = "rconn"
 
+POLICY_KIND: Final = "RedisConnectivityPolicy"
+POLICY_PLURAL: Final = "redisconnectivitypolicies"
+POLICY_SINGULAR: Final = "redisconnectivitypolicy"
+POLICY_SHORT_NAME: Final = "rconnpolicy"
+
 #: Asks for a reconcile at once, with fresh reads; any new value will do, a timestamp is usual.
 RECONCILE_AT: Final = f"{GROUP}/reconcile-at"
 #: Holds the resource until what it made in Google Cloud is gone.

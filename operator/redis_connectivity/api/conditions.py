@@ -46,6 +46,8 @@ class Reason(enum.StrEnum):
     DELETING = "Deleting"
     #: The spec cannot be read; the API server would normally have refused it.
     INVALID_SPEC = "InvalidSpec"
+    #: A RedisConnectivityPolicy forbids what is declared; nothing is changed in the cloud until either changes.
+    NOT_ALLOWED_BY_POLICY = "NotAllowedByPolicy"
     #: The record of what the operator made cannot be read; nothing is changed in the cloud until it is mended.
     LEDGER_UNREADABLE = "LedgerUnreadable"
     #: An earlier hop is not ready, so this one was not judged.
@@ -65,14 +67,19 @@ class Reason(enum.StrEnum):
     #: The project does not exist, or the caller may not know that it does.
     PROJECT_NOT_FOUND = "ProjectNotFound"
 
+    #: Something would take connectivity away from others; `spec.disruptionPolicy: Allow` consents to it.
+    CONSENT_REQUIRED = "ConsentRequired"
+    #: An older resource declares something that cannot be true together with this one; the message names both.
+    CONFLICT = "Conflict"
+
     # --- NetworkReady
     #: The network exists.
     NETWORK_FOUND = "NetworkFound"
     #: The network does not exist in the project.
     NETWORK_NOT_FOUND = "NetworkNotFound"
-    #: The connector's subnet does not exist in the region.
+    #: The subnet of the connector or of Direct VPC egress does not exist in the region.
     SUBNET_NOT_FOUND = "SubnetNotFound"
-    #: The connector's subnet cannot carry a connector (not a /28, not PRIVATE, or on another network).
+    #: The subnet cannot carry a connector (not a /28, not PRIVATE, or on another network), or Direct VPC egress.
     SUBNET_UNSUITABLE = "SubnetUnsuitable"
 
     # --- ConnectorReady
@@ -94,26 +101,44 @@ class Reason(enum.StrEnum):
     CONNECTOR_ERROR = "ConnectorError"
     #: Its last creation failed; it is made anew after a back-off.
     CONNECTOR_CREATION_FAILED = "ConnectorCreationFailed"
+    #: It is being replaced by another (`replacement: Recreate`); the message says what carries traffic meanwhile.
+    CONNECTOR_REPLACING = "ConnectorReplacing"
+    #: READY and as declared; the one it replaced waits to be deleted, and the message says for whom.
+    CONNECTOR_RETIREMENT_WAITING = "ConnectorRetirementWaiting"
+    #: Google has been at it for longer than it ever should; the message says since when and what to do.
+    CONNECTOR_STUCK = "ConnectorStuck"
+    #: Another resource declares the same connector otherwise, and its word counts; the message names it.
+    CONNECTOR_CONFLICT = "ConnectorConflict"
     #: Its range overlaps something in the network; nothing happens until the spec changes.
     CONNECTOR_RANGE_CONFLICT = "ConnectorRangeConflict"
     #: It differs in a field that Google cannot change in place.
     CONNECTOR_IMMUTABLE_FIELD = "ConnectorImmutableField"
     #: It is on another network than the declared one.
     CONNECTOR_WRONG_NETWORK = "ConnectorWrongNetwork"
+    #: There is no connector: traffic enters by Direct VPC egress.
+    DIRECT_VPC_EGRESS = "DirectVpcEgress"
+    #: Shared VPC: the host project lacks rules that a connector in a service project needs; the message has them.
+    SHARED_VPC_RULES_MISSING = "SharedVpcRulesMissing"
     #: A foreign connector of that name differs from the declared one.
     CONNECTOR_FOREIGN_DIFFERS = "ConnectorForeignDiffers"
 
     # --- RedisReady
     #: A self-managed Redis: its address is declared, so there is nothing to look up.
     REDIS_DECLARED = "RedisDeclared"
-    #: The Memorystore instance is READY and authorised for the network.
+    #: The managed Redis serves, and is reached from the connector's network.
     REDIS_FOUND = "RedisFound"
-    #: There is no such Memorystore instance in the region.
+    #: There is no such managed Redis in the region.
     REDIS_NOT_FOUND = "RedisNotFound"
-    #: The instance exists but is not READY.
+    #: It exists, but is not READY (Memorystore for Redis) or ACTIVE (Redis Cluster, Valkey).
     REDIS_NOT_READY = "RedisNotReady"
     #: The instance belongs to another network than the connector's, so no rule can help.
     REDIS_WRONG_NETWORK = "RedisWrongNetwork"
+    #: The network lacks the peering through which Memorystore for Redis is reached.
+    REDIS_PEERING_MISSING = "RedisPeeringMissing"
+    #: That peering is not ACTIVE.
+    REDIS_PEERING_INACTIVE = "RedisPeeringInactive"
+    #: A Private Service Connect connection of the target is gone.
+    REDIS_CONNECTION_LOST = "RedisConnectionLost"
 
     # --- FirewallReady
     #: Every rule that is wanted is in force, and nothing denies the path.
@@ -126,8 +151,16 @@ class Reason(enum.StrEnum):
     FIREWALL_SHADOWED = "FirewallShadowed"
     #: A deny that no VPC firewall rule can beat; the message names it.
     FIREWALL_DENY_UNBEATABLE = "FirewallDenyUnbeatable"
+    #: The target is a DNS name, which no firewall rule is about: only the prober can tell. Not in the way of Ready.
+    FIREWALL_NOT_JUDGED = "FirewallNotJudged"
     #: Something is denied, and the spec forbids the rule that would allow it (`ingress`/`egress: Never`).
     FIREWALL_RULE_FORBIDDEN = "FirewallRuleForbidden"
+    #: A rule that cannot be judged from here (it matches by a name, a place, a secure tag …) may decide; the message
+    #: names it.
+    FIREWALL_UNCERTAIN = "FirewallUncertain"
+
+    #: Direct VPC egress without network tags is denied its way out, and no rule could be aimed at it alone.
+    FIREWALL_NOT_AIMED = "FirewallNotAimed"
 
     # --- InSync
     #: No difference.
@@ -136,6 +169,8 @@ class Reason(enum.StrEnum):
     REPAIRING = "Repairing"
     #: A difference was seen and is only reported (`driftPolicy: Report`).
     DRIFT_REPORTED = "DriftReported"
+    #: Somebody else keeps undoing a repair; it is repaired ever more rarely, and the message says what and since when.
+    DRIFT_CONTENDED = "DriftContended"
     #: A difference was seen and cannot be repaired now; the message says why.
     DRIFT_BLOCKED = "DriftBlocked"
 
@@ -152,6 +187,18 @@ class Reason(enum.StrEnum):
     NOT_PROBED = "NotProbed"
     #: The prober itself could not be asked.
     PROBER_UNAVAILABLE = "ProberUnavailable"
+    #: Redis answers behind the connector, but refuses the password or the rights that spec.redis.auth gives.
+    AUTHENTICATION_FAILED = "AuthenticationFailed"
+    #: Redis answers behind the connector; a later check of the chain failed, which the message names.
+    CHECK_FAILED = "CheckFailed"
+    #: A Secret that spec.redis names does not exist in the resource's namespace.
+    SECRET_NOT_FOUND = "SecretNotFound"  # noqa: S105 - a reason, no secret
+    #: The operator may not read a Secret that spec.redis names.
+    SECRET_FORBIDDEN = "SecretForbidden"  # noqa: S105 - as above
+    #: A Secret that spec.redis names has no such key, or nothing usable in it.
+    SECRET_KEY_MISSING = "SecretKeyMissing"  # noqa: S105 - as above
+    #: The password could not be had from Google, or a Secret could not be read just now.
+    CREDENTIALS_UNAVAILABLE = "CredentialsUnavailable"
 
     # --- Ready
     #: Declared, in force, and proven by a probe that crosses the connector.

@@ -1,4 +1,4 @@
-"""The CustomResourceDefinition, generated from the pydantic models.
+"""The CustomResourceDefinitions, generated from the pydantic models.
 
 Kubernetes wants a structural schema: no $ref, no anyOf for "optional", no title. Pydantic writes all three, so they
 are folded here; CEL rules ride along in `json_schema_extra`.
@@ -11,10 +11,11 @@ from typing import Any
 import yaml
 
 from redis_connectivity.api import base
+from redis_connectivity.api.policy import RedisConnectivityPolicySpec
 from redis_connectivity.api.spec import RedisConnectivitySpec
 from redis_connectivity.api.status import RedisConnectivityStatus
 
-__all__ = ["crd", "crd_yaml"]
+__all__ = ["crd", "crd_files", "crd_yaml", "policy_crd"]
 
 _HEADER = "# Generated from operator/redis_connectivity/api by `redis-connectivity crd`; do not edit.\n"
 
@@ -59,7 +60,7 @@ def _column(name: str, path: str, kind: str = "string", **more: Any) -> dict[str
 
 
 def crd() -> dict[str, Any]:
-    """The CustomResourceDefinition as a dictionary."""
+    """The CustomResourceDefinition of RedisConnectivity as a dictionary."""
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
@@ -88,6 +89,7 @@ def crd() -> dict[str, Any]:
                         _column("Reachable", '.status.conditions[?(@.type=="Reachable")].status'),
                         _column("Ready", '.status.conditions[?(@.type=="Ready")].status'),
                         _column("Reason", '.status.conditions[?(@.type=="Ready")].reason', priority=1),
+                        _column("Circuit", ".status.probe.circuit.state", priority=1),
                         _column("Age", ".metadata.creationTimestamp", "date"),
                     ],
                     "schema": {
@@ -110,6 +112,52 @@ def crd() -> dict[str, Any]:
     }
 
 
+def policy_crd() -> dict[str, Any]:
+    """The CustomResourceDefinition of RedisConnectivityPolicy as a dictionary."""
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{base.POLICY_PLURAL}.{base.GROUP}"},
+        "spec": {
+            "group": base.GROUP,
+            "names": {
+                "kind": base.POLICY_KIND,
+                "listKind": f"{base.POLICY_KIND}List",
+                "plural": base.POLICY_PLURAL,
+                "singular": base.POLICY_SINGULAR,
+                "shortNames": [base.POLICY_SHORT_NAME],
+            },
+            "scope": "Cluster",
+            "versions": [
+                {
+                    "name": base.VERSION,
+                    "served": True,
+                    "storage": True,
+                    "additionalPrinterColumns": [
+                        _column("Namespaces", ".spec.namespaces"),
+                        _column("Projects", ".spec.projects"),
+                        _column("Networks", ".spec.networks"),
+                        _column("Age", ".metadata.creationTimestamp", "date"),
+                    ],
+                    "schema": {
+                        "openAPIV3Schema": {
+                            "type": "object",
+                            "description": "What the RedisConnectivity resources of some namespaces may declare.",
+                            "required": ["spec"],
+                            "properties": {
+                                "apiVersion": {"type": "string"},
+                                "kind": {"type": "string"},
+                                "metadata": {"type": "object"},
+                                "spec": _schema(RedisConnectivityPolicySpec),
+                            },
+                        }
+                    },
+                }
+            ],
+        },
+    }
+
+
 class _Plain(yaml.SafeDumper):
     """Without anchors: a list that stands twice is written twice, as people and simple parsers expect."""
 
@@ -117,6 +165,15 @@ class _Plain(yaml.SafeDumper):
         return True
 
 
+def crd_files() -> dict[str, str]:
+    """The CustomResourceDefinitions as they stand in crds/: text by file name."""
+    return {f"{one['metadata']['name']}.yaml": _text(one) for one in (crd(), policy_crd())}
+
+
 def crd_yaml() -> str:
-    """The CustomResourceDefinition as it stands in crds/."""
-    return _HEADER + yaml.dump(crd(), Dumper=_Plain, sort_keys=False, width=110, allow_unicode=True)
+    """All CustomResourceDefinitions in one text."""
+    return "---\n".join(crd_files().values())
+
+
+def _text(definition: dict[str, Any]) -> str:
+    return _HEADER + yaml.dump(definition, Dumper=_Plain, sort_keys=False, width=110, allow_unicode=True)

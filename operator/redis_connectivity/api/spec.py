@@ -7,47 +7,54 @@ can refuse by itself stands here as CEL rules, next to the same check for caller
 from __future__ import annotations
 
 import enum
-from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated, Final, Self
 
-from pydantic import ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from redis_connectivity.api import limits
+from redis_connectivity.api.access import PASSWORDS_NEED_A_SAFE_WAY, check_safe_way
 from redis_connectivity.api.base import Model, cel, rule
+from redis_connectivity.api.checks import CHECKS_CEL, CHECKS_MAX, Check, chain_problem
 from redis_connectivity.api.duration import DURATION, Between, not_longer, parse_duration
+from redis_connectivity.api.fields import LABEL, ProjectId
 from redis_connectivity.api.form import Form
+from redis_connectivity.api.spec_connector import (
+    PLACEMENT_RULES,
+    ConnectorManagement,
+    ConnectorReplacement,
+    ConnectorSpec,
+    ConnectorSubnet,
+    DirectVpcEgressSpec,
+    MachineType,
+    NetworkSpec,
+    check_placement,
+)
+from redis_connectivity.api.spec_redis import RedisTarget
 
 __all__ = [
+    "AdoptionPolicy",
     "ConnectorManagement",
+    "ConnectorReplacement",
     "ConnectorSpec",
     "ConnectorSubnet",
     "DeletionPolicy",
+    "DirectVpcEgressSpec",
+    "DisruptionPolicy",
     "DriftPolicy",
     "FirewallLogging",
     "FirewallSpec",
     "MachineType",
-    "MemorystoreTarget",
     "NetworkSpec",
+    "ProbeFrom",
     "ProbeSpec",
     "RedisConnectivitySpec",
-    "RedisTarget",
     "RuleMode",
-    "VmTarget",
 ]
 
-_PRIVATE = " || ".join(f"cidr('{network}').containsCIDR(self)" for network in limits.PRIVATE_RANGES)
 
-#: Greatest length of an address or range: long enough that a wrong one is told what is wrong, not that it is long.
-_ADDRESS_MAX: Final = 253
-
-_LABEL = "characters of a-z, 0-9 and '-', starting with a letter and not ending with '-'"
-
-ComputeName = Annotated[
-    str,
-    StringConstraints(max_length=limits.COMPUTE_NAME_MAX),
-    Form(limits.COMPUTE_NAME_PATTERN, f"must be 1 to 63 {_LABEL}"),
-]
-Port = Annotated[int, Field(strict=True, ge=limits.PORT[0], le=limits.PORT[1])]
+def _same(field: str) -> str:
+    """CEL that says that an optional field is as it was created."""
+    return f"has(self.{field}) == has(oldSelf.{field}) && (!has(self.{field}) || self.{field} == oldSelf.{field})"
 
 
 def _immutable(field: str) -> dict[str, object]:
@@ -58,223 +65,6 @@ def _immutable(field: str) -> dict[str, object]:
         fieldPath=f".{field}",
         reason="FieldValueForbidden",
     )
-
-
-class NetworkSpec(Model):
-    """The VPC network the connector is on."""
-
-    name: ComputeName = Field(description="Name of the VPC network. Default: ${environment}-vpc.")
-
-
-class MachineType(enum.StrEnum):
-    """Machine types that a connector can have."""
-
-    F1_MICRO = "f1-micro"
-    E2_MICRO = "e2-micro"
-    E2_STANDARD_4 = "e2-standard-4"
-
-
-class ConnectorManagement(enum.StrEnum):
-    """Who looks after the connector."""
-
-    MANAGED = "Managed"
-    OBSERVED = "Observed"
-    NONE = "None"
-
-
-class ConnectorSubnet(Model):
-    """A subnet of its own for the connector: a /28 with purpose PRIVATE, used by nothing else."""
-
-    name: ComputeName = Field(description="Name of the subnetwork, in the connector's region.")
-
-
-class ConnectorSpec(Model):
-    """The Serverless VPC Access connector."""
-
-    model_config = ConfigDict(
-        json_schema_extra=cel(
-            rule(
-                "has(self.ipCidrRange) != has(self.subnet)",
-                "exactly one of ipCidrRange and subnet places the connector",
-            ),
-            rule(
-                "!(has(self.minInstances) && has(self.maxInstances)) || self.minInstances < self.maxInstances",
-                "minInstances must be less than maxInstances",
-            ),
-        )
-    )
-
-    name: (
-        Annotated[
-            str,
-            StringConstraints(max_length=limits.CONNECTOR_NAME_MAX),
-            Form(limits.CONNECTOR_NAME_PATTERN, f"must be 2 to 25 {_LABEL}"),
-        ]
-        | None
-    ) = Field(default=None, description="Name of the connector. Default: ${environment}-connector.")
-    ip_cidr_range: (
-        Annotated[
-            str,
-            StringConstraints(max_length=_ADDRESS_MAX),
-            Field(
-                json_schema_extra=cel(
-                    rule(
-                        "isCIDR(self) && cidr(self).ip().family() == 4",
-                        "ipCidrRange must be an IPv4 range such as 10.2.0.0/28",
-                    ),
-                    rule(
-                        "!isCIDR(self) || cidr(self).prefixLength() == 28",
-                        "ipCidrRange must be a /28: a connector takes exactly that",
-                    ),
-                    rule(
-                        "!isCIDR(self) || cidr(self) == cidr(self).masked()",
-                        "ipCidrRange has bits set behind the prefix; write the network's first address",
-                    ),
-                    rule(
-                        f"!isCIDR(self) || cidr(self).ip().family() != 4 || {_PRIVATE}",
-                        "ipCidrRange must be private (RFC 1918): within 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16",
-                    ),
-                )
-            ),
-        ]
-        | None
-    ) = Field(
-        default=None,
-        description="A free /28 in the network, such as 10.2.0.0/28; Google makes a hidden subnet for it.",
-    )
-    subnet: ConnectorSubnet | None = Field(default=None, description="A subnet made for the connector, instead.")
-    min_instances: int | None = Field(
-        default=None,
-        strict=True,
-        ge=limits.CONNECTOR_MIN_INSTANCES[0],
-        le=limits.CONNECTOR_MIN_INSTANCES[1],
-        description="Least number of machines (2-9). Default 2. It can only grow.",
-    )
-    max_instances: int | None = Field(
-        default=None,
-        strict=True,
-        ge=limits.CONNECTOR_MAX_INSTANCES[0],
-        le=limits.CONNECTOR_MAX_INSTANCES[1],
-        description="Greatest number of machines (3-10). Default 3, or one more than minInstances. It can only grow.",
-    )
-    machine_type: MachineType = Field(
-        default=MachineType.E2_MICRO,
-        description="Machine type; a change happens in place and may drop long-running connections.",
-    )
-    management: ConnectorManagement | None = Field(
-        default=None,
-        description=(
-            "Managed: the operator makes it and keeps it. Observed: it must exist, and is never changed. None: it is"
-            " not looked at. Default: Managed in the environments staging and production, None elsewhere."
-        ),
-    )
-
-    @field_validator("ip_cidr_range")
-    @classmethod
-    def _range_is_a_private_28(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
-        try:
-            network = IPv4Network(value)
-        except ValueError as error:
-            raise ValueError(f"{value!r} is not an IPv4 range such as 10.2.0.0/28 ({error})") from error
-        if str(network) != value:
-            raise ValueError(f"{value!r} must be written {network}")
-        if network.prefixlen != limits.CONNECTOR_PREFIX_LENGTH:
-            raise ValueError(f"{value} must be a /28: a connector takes exactly that")
-        if not limits.is_private(network):
-            raise ValueError(f"{value} must be private (RFC 1918): within 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16")
-        return value
-
-    @model_validator(mode="after")
-    def _placed_once_and_scaled_sensibly(self) -> Self:
-        if (self.ip_cidr_range is None) == (self.subnet is None):
-            raise ValueError("exactly one of ipCidrRange and subnet places the connector")
-        if (
-            self.min_instances is not None
-            and self.max_instances is not None
-            and self.min_instances >= self.max_instances
-        ):
-            raise ValueError("minInstances must be less than maxInstances")
-        return self
-
-
-class MemorystoreTarget(Model):
-    """A Memorystore for Redis instance, in the resource's project and region."""
-
-    instance: Annotated[
-        str,
-        StringConstraints(max_length=limits.MEMORYSTORE_ID_MAX),
-        Form(limits.MEMORYSTORE_ID_PATTERN, f"must be 1 to 40 {_LABEL}"),
-    ] = Field(description="The instance's id; host and port are read from Google.")
-
-
-class VmTarget(Model):
-    """A Redis that runs on virtual machines in the network."""
-
-    host: Annotated[
-        str,
-        StringConstraints(max_length=_ADDRESS_MAX),
-        Field(
-            json_schema_extra=cel(
-                rule("isIP(self) && ip(self).family() == 4", "host must be an IPv4 address such as 10.128.0.5"),
-                rule(
-                    "!isIP(self) || (ip(self).isGlobalUnicast() && !ip(self).isLoopback())",
-                    "host must be the address of a machine: not loopback, link-local, multicast or 0.0.0.0",
-                ),
-            )
-        ),
-    ] = Field(description="The machine's internal IPv4 address.")
-    port: Port = Field(default=limits.REDIS_PORT, description="The port that Redis listens on.")
-    target_tags: list[ComputeName] = Field(
-        default=["redis-instance"],
-        min_length=1,
-        max_length=limits.FIREWALL_TARGET_TAGS_MAX,
-        description="Network tags of the Redis machines; the ingress rule applies to machines that carry one.",
-        json_schema_extra={"x-kubernetes-list-type": "set"},
-    )
-
-    @field_validator("host")
-    @classmethod
-    def _host_is_a_machine(cls, value: str) -> str:
-        try:
-            address = IPv4Address(value)
-        except ValueError as error:
-            raise ValueError(f"{value!r} is not an IPv4 address such as 10.128.0.5") from error
-        if address.is_loopback or address.is_link_local or address.is_multicast or address.is_unspecified:
-            raise ValueError(f"{value} is not a machine's address: not loopback, link-local, multicast or 0.0.0.0")
-        if address == IPv4Address("255.255.255.255"):
-            raise ValueError(f"{value} is the broadcast address")
-        return value
-
-    @field_validator("target_tags")
-    @classmethod
-    def _tags_once(cls, value: list[str]) -> list[str]:
-        if len(set(value)) != len(value):
-            raise ValueError("targetTags names a tag twice")
-        return value
-
-
-class RedisTarget(Model):
-    """Where Redis is: exactly one of the kinds."""
-
-    model_config = ConfigDict(
-        json_schema_extra=cel(
-            rule(
-                "(has(self.memorystore) ? 1 : 0) + (has(self.vm) ? 1 : 0) == 1",
-                "exactly one of memorystore and vm says where Redis is",
-            )
-        )
-    )
-
-    memorystore: MemorystoreTarget | None = Field(default=None, description="A Memorystore for Redis instance.")
-    vm: VmTarget | None = Field(default=None, description="A self-managed Redis on Compute Engine machines.")
-
-    @model_validator(mode="after")
-    def _exactly_one(self) -> Self:
-        if (self.memorystore is None) == (self.vm is None):
-            raise ValueError("exactly one of memorystore and vm says where Redis is")
-        return self
 
 
 class RuleMode(enum.StrEnum):
@@ -322,6 +112,16 @@ class FirewallSpec(Model):
 Duration = Annotated[str, StringConstraints(max_length=20), DURATION]
 
 
+class ProbeFrom(enum.StrEnum):
+    """Where probes run."""
+
+    OPERATOR = "Operator"
+    CLOUD_RUN = "CloudRun"
+
+
+_FROM_OR_URL: Final = "from and proberUrl exclude each other: proberUrl names a prober that runs already; remove one"
+
+
 class ProbeSpec(Model):
     """How the path is tried with real traffic."""
 
@@ -330,15 +130,26 @@ class ProbeSpec(Model):
             rule(
                 not_longer("self.timeout", "self.interval"),
                 "timeout must not be longer than interval",
-            )
+            ),
+            rule("!has(self.from) || !has(self.proberUrl)", _FROM_OR_URL),
+            *CHECKS_CEL,
         )
     )
 
+    from_: ProbeFrom | None = Field(
+        default=None,
+        alias="from",
+        description=(
+            "Where probes run. CloudRun: in a prober that the operator deploys with the path's own way out, and removes"
+            " again. Operator: in the operator's pod, which does not cross the connector and proves less. Default:"
+            " proberUrl, where that is set, else Operator."
+        ),
+    )
     interval: Annotated[Duration, Between("1s", "24h")] = Field(
         default="30s", description="Time between probes, such as 30s or 1m30s."
     )
     timeout: Annotated[Duration, Between("100ms", "30s")] = Field(
-        default="5s", description="Deadline of one probe, connecting included."
+        default="5s", description="Deadline of one probe, connecting and all its checks included."
     )
     prober_url: (
         Annotated[
@@ -353,9 +164,14 @@ class ProbeSpec(Model):
     ) = Field(
         default=None,
         description=(
-            "URL of a prober (`redis-connectivity prober`) that runs on Cloud Run with this connector. Without it the"
-            " operator probes from its own pod, which does not cross the connector and proves less."
+            "URL of a prober (`redis-connectivity prober`) of your own that runs on Cloud Run with this connector;"
+            " instead of from."
         ),
+    )
+    checks: Annotated[list[Check], Field(min_length=1, max_length=CHECKS_MAX)] | None = Field(
+        default=None,
+        description="What is checked, in order; the first failure ends the chain. Default: tcp, redisPing.",
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
     )
     failure_threshold: int = Field(
         default=2, strict=True, ge=1, le=100, description="Failures in a row after which Reachable turns False."
@@ -369,6 +185,25 @@ class ProbeSpec(Model):
         if self.timeout_seconds > self.interval_seconds:
             raise ValueError("timeout must not be longer than interval")
         return self
+
+    @model_validator(mode="after")
+    def _chain_holds_together(self) -> Self:
+        if self.checks is not None:
+            problem = chain_problem(self.checks, prober=self.crosses, timeout_seconds=self.timeout_seconds)
+            if problem is not None:
+                raise ValueError(problem)
+        return self
+
+    @model_validator(mode="after")
+    def _one_prober(self) -> Self:
+        if self.from_ is not None and self.prober_url is not None:
+            raise ValueError(_FROM_OR_URL)
+        return self
+
+    @property
+    def crosses(self) -> bool:
+        """Whether probes take the path's own way."""
+        return self.prober_url is not None or self.from_ is ProbeFrom.CLOUD_RUN
 
     @property
     def interval_seconds(self) -> float:
@@ -393,10 +228,25 @@ class DeletionPolicy(enum.StrEnum):
 
     DELETE = "Delete"
     RETAIN = "Retain"
+    RESTORE = "Restore"
+
+
+class AdoptionPolicy(enum.StrEnum):
+    """Whether what somebody else made may be taken over."""
+
+    NEVER = "Never"
+    ADOPT = "Adopt"
+
+
+class DisruptionPolicy(enum.StrEnum):
+    """Whether connectivity that may be in use may be taken away."""
+
+    DENY = "Deny"
+    ALLOW = "Allow"
 
 
 class RedisConnectivitySpec(Model):
-    """One path from Cloud Run through a VPC connector to Redis, as it should be."""
+    """One path from Cloud Run, through a VPC connector or by Direct VPC egress, to Redis, as it should be."""
 
     model_config = ConfigDict(
         json_schema_extra=cel(
@@ -404,39 +254,44 @@ class RedisConnectivitySpec(Model):
             _immutable("projectId"),
             _immutable("region"),
             rule(
-                "has(self.network) == has(oldSelf.network)"
-                " && (!has(self.network) || self.network.name == oldSelf.network.name)",
+                f"has(self.network) == has(oldSelf.network) && (!has(self.network) || ({_same('network.name')}"
+                f" && {_same('network.hostProjectId')}))",
                 "network is immutable: delete the resource and create a new one",
                 fieldPath=".network",
                 reason="FieldValueForbidden",
             ),
-            rule(
-                "has(self.connector.name) == has(oldSelf.connector.name)"
-                " && (!has(self.connector.name) || self.connector.name == oldSelf.connector.name)",
-                "connector.name is immutable: delete the resource and create a new one",
-                fieldPath=".connector",
-                reason="FieldValueForbidden",
+            *(
+                rule(
+                    f"!has(self.connector) || !has(oldSelf.connector) || ({_same(field)})",
+                    f"{field} is immutable: delete the resource and create a new one",
+                    fieldPath=".connector",
+                    reason="FieldValueForbidden",
+                )
+                for field in ("connector.name", "connector.projectId")
             ),
+            PASSWORDS_NEED_A_SAFE_WAY,
+            *PLACEMENT_RULES,
         )
     )
 
     environment: Annotated[
         str,
         StringConstraints(max_length=limits.ENVIRONMENT_MAX),
-        Form(limits.ENVIRONMENT_PATTERN, f"must be 1 to {limits.ENVIRONMENT_MAX} {_LABEL}"),
+        Form(limits.ENVIRONMENT_PATTERN, f"must be 1 to {limits.ENVIRONMENT_MAX} {LABEL}"),
     ] = Field(description="Word that names the environment; network and connector are named after it.")
-    project_id: Annotated[
-        str,
-        StringConstraints(max_length=limits.PROJECT_ID_MAX),
-        Form(limits.PROJECT_ID_PATTERN, f"must be a project's id (not its number or title): 6 to 30 {_LABEL}"),
-    ] = Field(description="Google Cloud project of network, connector and Redis.")
+    project_id: ProjectId = Field(
+        description="Google Cloud project of network, connector and Redis; of a Shared VPC the service project."
+    )
     region: Annotated[
         str,
         StringConstraints(max_length=32),
         Form(limits.REGION_PATTERN, "must be a region such as us-central1 (a zone such as us-central1-a is not one)"),
     ] = Field(description="Region of the connector; Cloud Run must be in the same one.")
     network: NetworkSpec | None = Field(default=None, description="The VPC network, unless it is ${environment}-vpc.")
-    connector: ConnectorSpec = Field(description="The Serverless VPC Access connector.")
+    connector: ConnectorSpec | None = Field(default=None, description="The Serverless VPC Access connector.")
+    direct_vpc_egress: DirectVpcEgressSpec | None = Field(
+        default=None, description="Direct VPC egress of the Cloud Run service, instead of a connector."
+    )
     redis: RedisTarget = Field(description="Where Redis is.")
     firewall: FirewallSpec = Field(default_factory=FirewallSpec, description="The operator's firewall rules.")
     probe: ProbeSpec = Field(default_factory=ProbeSpec, description="Probing with real traffic.")
@@ -446,6 +301,41 @@ class RedisConnectivitySpec(Model):
     )
     deletion_policy: DeletionPolicy = Field(
         default=DeletionPolicy.DELETE,
-        description="Delete: remove what the operator made. Retain: leave it in place.",
+        description=(
+            "Delete: remove what the operator made, let go of what it adopted. Restore: the same, and put the adopted"
+            " rules back as they were. Retain: leave everything in place but the prober that was deployed to watch it."
+        ),
+    )
+    adoption_policy: AdoptionPolicy = Field(
+        default=AdoptionPolicy.NEVER,
+        description=(
+            "Adopt: take over a connector of the declared name and a firewall rule for the same traffic that somebody"
+            " else made; status.baseline keeps how they were. Never: leave them alone."
+        ),
+    )
+    disruption_policy: DisruptionPolicy = Field(
+        default=DisruptionPolicy.DENY,
+        description=(
+            "Allow: consent to taking away connectivity that may be in use, such as deleting a connector that other"
+            " projects use, adopting a rule that allows more than this path needs, or closing the way to the old Redis"
+            " before the new one answers. Deny: leave it, and say so."
+        ),
     )
     suspend: bool = Field(default=False, strict=True, description="True: change nothing until it is false again.")
+
+    @model_validator(mode="after")
+    def _passwords_need_a_safe_way(self) -> Self:
+        if self.redis.auth is not None and self.probe.prober_url is not None:
+            check_safe_way(self.probe.prober_url)
+        return self
+
+    @model_validator(mode="after")
+    def _connector_can_be_there(self) -> Self:
+        check_placement(
+            self.project_id,
+            self.network,
+            self.connector,
+            self.direct_vpc_egress,
+            egress_always=self.firewall.egress is RuleMode.ALWAYS,
+        )
+        return self

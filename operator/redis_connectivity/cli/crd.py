@@ -1,4 +1,4 @@
-"""`redis-connectivity crd`: the CustomResourceDefinition, from the models."""
+"""`redis-connectivity crd`: the CustomResourceDefinitions, from the models."""
 
 from __future__ import annotations
 
@@ -14,31 +14,46 @@ __all__ = ["crd"]
 
 def crd(
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write to this file instead of standard output.")
+        Path | None,
+        typer.Option("--output", "-o", help="Write to this file, or one file each into this folder."),
     ] = None,
     check: Annotated[
-        Path | None, typer.Option("--check", help="Write nothing; exit with 1 when this file is stale.")
+        Path | None, typer.Option("--check", help="Write nothing; exit with 1 when this file or folder is stale.")
     ] = None,
 ) -> None:
-    """Print the CustomResourceDefinition of RedisConnectivity.
+    """Print the CustomResourceDefinitions of RedisConnectivity and RedisConnectivityPolicy.
 
-    `redis-connectivity crd | kubectl apply -f -` installs it.
+    `redis-connectivity crd | kubectl apply -f -` installs them. A file that is named as the files in crds/ are gets the
+    definition of that name alone.
     """
-    from redis_connectivity.api.crd import crd_yaml  # noqa: PLC0415 - only this command needs it
+    from redis_connectivity.api.crd import crd_files, crd_yaml  # noqa: PLC0415 - only this command needs it
 
-    text = crd_yaml()
-    if check is not None:
-        try:
-            fresh = check.read_bytes() == text.encode()
-        except OSError as error:
-            fail(f"cannot read {check}: {error.strerror}; make it by: redis-connectivity crd --output {check}")
-        if not fresh:
-            fail(f"{check} is stale; run: redis-connectivity crd --output {check}")
+    target = check or output
+    if target is None:
+        typer.echo(crd_yaml(), nl=False)
         return
-    if output is None:
-        typer.echo(text, nl=False)
-        return
+    files = crd_files()
+    texts = {target / name: text for name, text in files.items()}
+    if not target.is_dir():
+        texts = {target: files.get(target.name) or crd_yaml()}
+    for path, text in texts.items():
+        if check is not None:
+            _compare(path, text)
+        else:
+            _write(path, text)
+
+
+def _compare(path: Path, text: str) -> None:
     try:
-        output.write_text(text, encoding="utf-8")
+        fresh = path.read_bytes() == text.encode()
     except OSError as error:
-        fail(f"cannot write {output}: {error.strerror}")
+        fail(f"cannot read {path}: {error.strerror}; make it by: redis-connectivity crd --output {path}")
+    if not fresh:
+        fail(f"{path} is stale; run: redis-connectivity crd --output {path}")
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        fail(f"cannot write {path}: {error.strerror}")

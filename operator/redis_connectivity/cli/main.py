@@ -4,7 +4,22 @@ from __future__ import annotations
 
 import typer
 
-from redis_connectivity.cli import crd, lab, plan, prober, run, settingstable
+from redis_connectivity.cli import (
+    connectivitytest,
+    crd,
+    diagnose,
+    diagnosispages,
+    importing,
+    lab,
+    plan,
+    probe,
+    prober,
+    report,
+    run,
+    settingstable,
+    verify,
+    watch,
+)
 
 __all__ = ["app", "main"]
 
@@ -19,6 +34,14 @@ app.command("run")(run.run)
 app.command("prober")(prober.prober)
 app.command("crd")(crd.crd)
 app.command("plan")(plan.plan)
+app.command("verify")(verify.verify)
+app.command("import")(importing.import_)
+app.command("watch")(watch.watch)
+app.command("diagnose")(diagnose.diagnose)
+app.command("probe")(probe.probe)
+app.command("report")(report.report)
+app.command("connectivity-test")(connectivitytest.connectivity_test)
+app.command("diagnosis-pages", hidden=True)(diagnosispages.diagnosis_pages)
 app.command("settings")(settingstable.settings)
 lab.attach(app)
 

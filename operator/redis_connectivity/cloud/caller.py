@@ -11,7 +11,8 @@ from redis_connectivity.cloud.classify import CallContext
 from redis_connectivity.cloud.errors import CloudError
 from redis_connectivity.cloud.executor import CallPool
 from redis_connectivity.cloud.governor import Governor, QuotaGroup
-from redis_connectivity.cloud.lanes import AnyLane, ticket
+from redis_connectivity.cloud.lanes import AnyLane, Lane, Ticket, ticket
+from redis_connectivity.tracing import CLIENT, Traced, span
 
 __all__ = ["Caller", "OnCall", "Timeouts", "Translate", "no_metrics"]
 
@@ -106,8 +107,21 @@ class Caller:
             CloudError: Whatever Google or the way to it had to say.
         """
         holder = ticket(lane)
-        await self._governor.acquire(context.project, group, holder)
         pool = self._waits if blocks else self._calls
+        polled = holder.lane is Lane.POLL  # for everybody, and not for whoever asked first
+        with span(f"{context.service}.{context.method}", CLIENT, root=polled, project=context.project) as one:
+            return await self._call(context, group, holder, request, pool, one)
+
+    async def _call(
+        self,
+        context: CallContext,
+        group: QuotaGroup,
+        holder: Ticket,
+        request: Callable[[], R],
+        pool: CallPool,
+        traced: Traced,
+    ) -> R:
+        await self._governor.acquire(context.project, group, holder)
         elapsed = 0.0
 
         def timed() -> R:
@@ -124,6 +138,7 @@ class Caller:
             error = self._translate(raised, context)
             outcome = error.kind if error else "bug"
             self._on_call(context.service, context.method, context.project, outcome, elapsed)
+            traced.ended(outcome, ok=False, google_seconds=elapsed)
             if error is None:
                 raise
             self._governor.report(context.project, group, error)
@@ -131,5 +146,6 @@ class Caller:
                 raise
             raise error from raised
         self._on_call(context.service, context.method, context.project, "ok", elapsed)
+        traced.ended("ok", ok=True, google_seconds=elapsed)
         self._governor.report(context.project, group, None)
         return result

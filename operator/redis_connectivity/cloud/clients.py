@@ -10,11 +10,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-__all__ = ["Lending"]
+from google.api_core.client_options import ClientOptions
+
+from redis_connectivity.cloud.caller import Caller, Timeouts
+from redis_connectivity.cloud.credentials import CredentialSource
+
+__all__ = ["Lending", "Means", "rest_clients"]
 
 C = TypeVar("C")
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What every door calls Google by: how a call is made, as whom, and how long it may take."""
+
+    caller: Caller
+    credentials: CredentialSource
+    timeouts: Timeouts
 
 
 class Lending(Generic[C]):
@@ -35,3 +50,9 @@ class Lending(Generic[C]):
             yield client
         finally:
             self._idle.append(client)
+
+
+def rest_clients(kind: Callable[..., C], credentials: CredentialSource, endpoint: str | None) -> Lending[C]:
+    """Google's clients of one service, over REST, at `endpoint` or else at the service's public host."""
+    options = ClientOptions(api_endpoint=endpoint) if endpoint else None
+    return Lending(lambda: kind(credentials=credentials.get(), transport="rest", client_options=options))

@@ -13,14 +13,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
 
-from google.api_core.client_options import ClientOptions
 from google.cloud import compute_v1
 
-from redis_connectivity.cloud.caller import Caller, Timeouts
 from redis_connectivity.cloud.classify import CallContext
-from redis_connectivity.cloud.clients import Lending
+from redis_connectivity.cloud.clients import Means, rest_clients
 from redis_connectivity.cloud.clock import Clock
-from redis_connectivity.cloud.credentials import CredentialSource
 from redis_connectivity.cloud.doors import all_pages
 from redis_connectivity.cloud.errors import Invalid, OperationPending, Retryable
 from redis_connectivity.cloud.governor import QuotaGroup
@@ -30,16 +27,16 @@ from redis_connectivity.cloud.translate import (
     compute_operation,
     firewall_from_google,
     firewall_to_google,
+    machine_from_google,
     network_from_google,
     subnetwork_from_google,
 )
 from redis_connectivity.cloud.translate_policies import policies_from_google
-from redis_connectivity.core.cloudvalues import FirewallPolicy, FirewallRule, Network, NetworkRef, Subnetwork
+from redis_connectivity.core.cloudvalues import FirewallPolicy, FirewallRule, Machine, Network, NetworkRef, Subnetwork
 
 __all__ = ["GoogleCompute"]
 
 R = TypeVar("R")
-C = TypeVar("C")
 
 #: The largest page compute.v1 gives.
 PAGE_SIZE = 500
@@ -50,27 +47,19 @@ WAIT_PACE = 1.0
 class GoogleCompute:
     """The Compute door. Methods are documented in `doors.ComputeDoor`."""
 
-    def __init__(
-        self,
-        caller: Caller,
-        credentials: CredentialSource,
-        clock: Clock,
-        *,
-        endpoint: str | None = None,
-        timeouts: Timeouts | None = None,
-    ) -> None:
-        self._caller = caller
+    def __init__(self, means: Means, clock: Clock, endpoint: str | None = None) -> None:
+        self._caller = means.caller
         self._clock = clock
-        self._timeouts = timeouts or Timeouts()
+        self._timeouts = means.timeouts
 
-        def lending(make: Callable[..., C]) -> Lending[C]:
-            options = ClientOptions(api_endpoint=endpoint) if endpoint else None
-            return Lending(lambda: make(credentials=credentials.get(), client_options=options))
-
-        self._firewalls = lending(compute_v1.FirewallsClient)
-        self._networks = lending(compute_v1.NetworksClient)
-        self._subnetworks = lending(compute_v1.SubnetworksClient)
-        self._operations = lending(compute_v1.GlobalOperationsClient)
+        self._firewalls = rest_clients(compute_v1.FirewallsClient, means.credentials, endpoint)
+        self._networks = rest_clients(compute_v1.NetworksClient, means.credentials, endpoint)
+        self._subnetworks = rest_clients(compute_v1.SubnetworksClient, means.credentials, endpoint)
+        self._machines = rest_clients(compute_v1.InstancesClient, means.credentials, endpoint)
+        self._operations = rest_clients(compute_v1.GlobalOperationsClient, means.credentials, endpoint)
+        self._regional_policies = rest_clients(
+            compute_v1.RegionNetworkFirewallPoliciesClient, means.credentials, endpoint
+        )
 
     async def list_firewalls(self, project: str, lane: AnyLane) -> tuple[FirewallRule, ...]:
         """All rules of a project."""
@@ -239,6 +228,24 @@ class GoogleCompute:
 
         return await self._read(project, "subnetworks.get", f"{region}/{name}", lane, request)
 
+    async def list_machines(self, project: str, lane: AnyLane) -> tuple[Machine, ...]:
+        """All VMs of a project, in one aggregated list."""
+
+        def fetch(token: str) -> tuple[list[Machine], str]:
+            request = compute_v1.AggregatedListInstancesRequest(project=project, max_results=PAGE_SIZE)
+            if token:
+                request.page_token = token
+            with self._machines.borrow() as client:
+                pages = client.aggregated_list(request=request, retry=None, timeout=self._timeouts.list).pages
+                page: Any = compute_v1.InstanceAggregatedList.pb(next(iter(pages)))
+            if page.unreachables:
+                msg = f"Google could not reach {', '.join(page.unreachables)} while listing"
+                raise Retryable(msg, service="compute", reason="unreachable")
+            values = (machine_from_google(item, project) for scope in page.items.values() for item in scope.instances)
+            return [value for value in values if value is not None], page.next_page_token
+
+        return tuple(await self._list(project, "instances.aggregatedList", lane, fetch))
+
     async def effective_firewalls(self, ref: NetworkRef, lane: AnyLane) -> tuple[FirewallPolicy, ...]:
         """Policies in force on a network."""
 
@@ -251,6 +258,23 @@ class GoogleCompute:
             return policies_from_google(answer.firewall_policys, ref.project)
 
         return await self._read(ref.project, "networks.getEffectiveFirewalls", ref.name, lane, request)
+
+    async def region_effective_firewalls(
+        self, ref: NetworkRef, region: str, lane: AnyLane
+    ) -> tuple[FirewallPolicy, ...]:
+        """Policies in force on a network in a region."""
+        message = compute_v1.GetEffectiveFirewallsRegionNetworkFirewallPolicyRequest(
+            project=ref.project, region=region, network=ref.path
+        )
+
+        def request() -> tuple[FirewallPolicy, ...]:
+            with self._regional_policies.borrow() as client:
+                found = client.get_effective_firewalls(request=message, retry=None, timeout=self._timeouts.list)
+            answer: Any = compute_v1.RegionNetworkFirewallPoliciesGetEffectiveFirewallsResponse.pb(found)
+            return policies_from_google(answer.firewall_policys, ref.project)
+
+        method = "regionNetworkFirewallPolicies.getEffectiveFirewalls"
+        return await self._read(ref.project, method, f"{region}/{ref.name}", lane, request)
 
     async def _read(self, project: str, method: str, resource: str, lane: AnyLane, request: Callable[[], R]) -> R:
         context = CallContext(project, "compute", method, resource)

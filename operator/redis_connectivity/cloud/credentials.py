@@ -18,7 +18,7 @@ from google.auth.credentials import Credentials as GoogleCredentials
 from redis_connectivity.cloud.errors import Unauthenticated
 from redis_connectivity.cloud.options import CredentialsConfig
 
-__all__ = ["CredentialSource"]
+__all__ = ["SCOPE", "CredentialSource"]
 
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 #: How long a failed search is remembered: seconds.
@@ -59,6 +59,11 @@ class CredentialSource:
                 self._failure = (time.monotonic(), failure)
                 raise failure from error
             return self._found
+
+    def account(self) -> str:
+        """E-mail of the service account that they are for; empty where they do not tell, or are not there yet."""
+        with self._lock:
+            return str(getattr(self._found, "service_account_email", "") or "")
 
     def _load(self) -> GoogleCredentials:
         if self._config.mode == "anonymous":

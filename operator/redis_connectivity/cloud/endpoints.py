@@ -17,6 +17,11 @@ class Endpoints:
     compute: str | None = None
     vpcaccess: str | None = None
     redis: str | None = None
+    redis_cluster: str | None = None
+    memorystore: str | None = None
+    logging: str | None = None
+    run: str | None = None
+    iam_credentials: str | None = None
 
     def __post_init__(self) -> None:
         for item in fields(self):

@@ -9,6 +9,7 @@ ever sees Google's exceptions.
 from __future__ import annotations
 
 import enum
+from typing import TypedDict, Unpack
 
 __all__ = [
     "CloudError",
@@ -27,6 +28,18 @@ __all__ = [
 ]
 
 
+class Circumstances(TypedDict, total=False):
+    """Which call an error was the answer to, and what the answer said beside its message; see `CloudError`."""
+
+    project: str
+    service: str
+    method: str
+    resource: str
+    reason: str
+    retry_after: float | None
+    status: int | None
+
+
 class CloudError(Exception):
     """Something Google Cloud refused or could not do.
 
@@ -37,33 +50,21 @@ class CloudError(Exception):
         method: The API method, as in the permission's name: `firewalls.insert`.
         resource: What was asked for: a name or a path.
         reason: The machine-readable word Google gave (`notFound`, `rateLimitExceeded`, `SERVICE_DISABLED`),
-        or ours
-            where no answer came (`connection`, `timeout`).
+            or ours where no answer came (`connection`, `timeout`).
         retry_after: Seconds Google asked to wait, if it did.
         status: The HTTP status; None when there was no answer.
     """
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        project: str = "",
-        service: str = "",
-        method: str = "",
-        resource: str = "",
-        reason: str = "",
-        retry_after: float | None = None,
-        status: int | None = None,
-    ) -> None:
+    def __init__(self, message: str, **circumstances: Unpack[Circumstances]) -> None:
         super().__init__(message)
         self.message = message
-        self.project = project
-        self.service = service
-        self.method = method
-        self.resource = resource
-        self.reason = reason
-        self.retry_after = retry_after
-        self.status = status
+        self.project = circumstances.get("project", "")
+        self.service = circumstances.get("service", "")
+        self.method = circumstances.get("method", "")
+        self.resource = circumstances.get("resource", "")
+        self.reason = circumstances.get("reason", "")
+        self.retry_after = circumstances.get("retry_after")
+        self.status = circumstances.get("status")
 
     @property
     def kind(self) -> str:
@@ -111,57 +112,17 @@ class QuotaExhausted(CloudError):
     """A quota is used up. Compute answers 403 `rateLimitExceeded`, most other services 429."""
 
     def __init__(
-        self,
-        message: str,
-        *,
-        scope: QuotaScope = QuotaScope.RATE,
-        project: str = "",
-        service: str = "",
-        method: str = "",
-        resource: str = "",
-        reason: str = "",
-        retry_after: float | None = None,
-        status: int | None = None,
+        self, message: str, *, scope: QuotaScope = QuotaScope.RATE, **circumstances: Unpack[Circumstances]
     ) -> None:
-        super().__init__(
-            message,
-            project=project,
-            service=service,
-            method=method,
-            resource=resource,
-            reason=reason,
-            retry_after=retry_after,
-            status=status,
-        )
+        super().__init__(message, **circumstances)
         self.scope = scope
 
 
 class Forbidden(CloudError):
     """The caller's account may not do this. `permission` names what is missing when Google says it."""
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        permission: str = "",
-        project: str = "",
-        service: str = "",
-        method: str = "",
-        resource: str = "",
-        reason: str = "",
-        retry_after: float | None = None,
-        status: int | None = None,
-    ) -> None:
-        super().__init__(
-            message,
-            project=project,
-            service=service,
-            method=method,
-            resource=resource,
-            reason=reason,
-            retry_after=retry_after,
-            status=status,
-        )
+    def __init__(self, message: str, *, permission: str = "", **circumstances: Unpack[Circumstances]) -> None:
+        super().__init__(message, **circumstances)
         self.permission = permission
 
 
@@ -222,21 +183,10 @@ class OperationFailed(CloudError):
         code: str,
         operation: str,
         number: int | None = None,
-        project: str = "",
-        service: str = "",
-        method: str = "",
-        resource: str = "",
-        status: int | None = None,
+        **circumstances: Unpack[Circumstances],
     ) -> None:
-        super().__init__(
-            message,
-            project=project,
-            service=service,
-            method=method,
-            resource=resource,
-            reason=code,
-            status=status,
-        )
+        super().__init__(message, **circumstances)
+        self.reason = code
         self.code = code
         self.number = number
         self.operation = operation

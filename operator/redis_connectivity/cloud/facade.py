@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from redis_connectivity.cloud import keys
 from redis_connectivity.cloud.caller import OnCall, Timeouts, no_metrics
 from redis_connectivity.cloud.clock import Clock, SystemClock
-from redis_connectivity.cloud.doors import ComputeDoor, RedisDoor, VpcAccessDoor
+from redis_connectivity.cloud.doors import Doors
 from redis_connectivity.cloud.endpoints import Endpoints
 from redis_connectivity.cloud.errors import Retryable
 from redis_connectivity.cloud.executor import CallPool
@@ -31,6 +31,7 @@ from redis_connectivity.cloud.options import CredentialsConfig
 from redis_connectivity.cloud.poller import Pace, Poller
 from redis_connectivity.cloud.sources import inventory_sources
 from redis_connectivity.core.cloudvalues import Connector, FirewallRule
+from redis_connectivity.core.runvalues import RunService
 
 __all__ = ["CloudConfig", "GoogleCloud"]
 
@@ -70,6 +71,12 @@ class GoogleCloud:
         compute: The Compute door.
         vpcaccess: The Serverless VPC Access door.
         redis: The Memorystore for Redis door.
+        redis_cluster: The Memorystore for Redis Cluster door.
+        memorystore: The Memorystore for Valkey door.
+        audit_log: Cloud Logging's door.
+        run: Cloud Run's door.
+        iam_credentials: Where access tokens of other accounts come from.
+        tokens: Where ID tokens come from.
         governor: Quota: `poll_factor`, `throttled_until`, `stats`.
         inventory: Shared views: `need`, `peek`, `fresh`.
         poller: Who is interested in which view.
@@ -77,9 +84,7 @@ class GoogleCloud:
 
     def __init__(
         self,
-        compute: ComputeDoor,
-        vpcaccess: VpcAccessDoor,
-        redis: RedisDoor,
+        doors: Doors,
         governor: Governor,
         clock: Clock,
         *,
@@ -88,11 +93,19 @@ class GoogleCloud:
         rng: random.Random | None = None,
         pools: tuple[CallPool, ...] = (),
     ) -> None:
-        self.compute = compute
-        self.vpcaccess = vpcaccess
-        self.redis = redis
+        self.compute = doors.compute
+        self.vpcaccess = doors.vpcaccess
+        self.redis = doors.redis
+        self.redis_cluster = doors.redis_cluster
+        self.memorystore = doors.memorystore
+        self.audit_log = doors.audit_log
+        self.run = doors.run
+        self.iam_credentials = doors.iam_credentials
+        self.tokens = doors.tokens
         self.governor = governor
-        sources = inventory_sources(compute, vpcaccess, redis)
+        sources = inventory_sources(
+            doors.compute, doors.vpcaccess, doors.redis, doors.redis_cluster, doors.memorystore, doors.run
+        )
         self.inventory = Inventory(sources, clock, on_change) if on_change else Inventory(sources, clock)
         self.poller = Poller(self.inventory, clock, governor.poll_factor, pace, rng)
         self._pools = pools
@@ -113,7 +126,7 @@ class GoogleCloud:
         calls = CallPool(config.threads, reserve=config.reserve, name="google-call")
         waits = CallPool(config.wait_threads, name="google-wait")
 
-        def build() -> tuple[ComputeDoor, VpcAccessDoor, RedisDoor]:
+        def build() -> Doors:
             # Here and not at the top: this is the expensive import, see the module.
             from redis_connectivity.cloud.sdk import open_doors  # noqa: PLC0415
 
@@ -121,18 +134,8 @@ class GoogleCloud:
                 config.endpoints, config.credentials, config.timeouts, governor, calls, waits, on_call, clock
             )
 
-        compute, vpcaccess, redis = await asyncio.to_thread(build)
-        return cls(
-            compute,
-            vpcaccess,
-            redis,
-            governor,
-            clock,
-            pace=config.pace,
-            on_change=on_change,
-            rng=rng,
-            pools=(calls, waits),
-        )
+        doors = await asyncio.to_thread(build)
+        return cls(doors, governor, clock, pace=config.pace, on_change=on_change, rng=rng, pools=(calls, waits))
 
     async def close(self) -> None:
         """Stop polling and reading; send away who still waits for quota or a thread.
@@ -145,6 +148,26 @@ class GoogleCloud:
         await self.governor.close()
         for pool in self._pools:
             pool.close()
+
+    async def create_run_service(self, service: RunService, *, lane: AnyLane) -> None:
+        """Begin to deploy a service."""
+        async with self._writing(keys.run_services(service.project, service.region)):
+            await self.run.create_service(service, lane)
+
+    async def update_run_service(self, service: RunService, *, lane: AnyLane) -> None:
+        """Begin to deploy a service anew."""
+        async with self._writing(keys.run_services(service.project, service.region)):
+            await self.run.update_service(service, lane)
+
+    async def delete_run_service(self, project: str, region: str, name: str, *, lane: AnyLane) -> None:
+        """Begin to delete a service."""
+        async with self._writing(keys.run_services(project, region)):
+            await self.run.delete_service(project, region, name, lane)
+
+    async def fresh_run_service(self, project: str, region: str, name: str, lane: AnyLane) -> RunService | None:
+        """A service as it is right now (one GET), also put into the shared view; None when there is none."""
+        read = self.run.get_service(project, region, name, lane)
+        return await self.inventory.fresh(keys.run_services(project, region), name, read)
 
     async def insert_firewall(self, rule: FirewallRule, *, request_id: str, lane: AnyLane) -> str:
         """Create a rule; gives the operation's name, to be settled (also after a restart)."""

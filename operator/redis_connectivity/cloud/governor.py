@@ -48,6 +48,11 @@ class QuotaGroup(enum.StrEnum):
     COMPUTE_WRITE = "compute-write"
     VPCACCESS = "vpcaccess"
     REDIS = "redis"
+    REDIS_CLUSTER = "redis-cluster"
+    MEMORYSTORE = "memorystore"
+    LOGGING = "logging"
+    RUN = "run"
+    IAM_CREDENTIALS = "iam-credentials"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,10 @@ class Budget:
         return max(1.0, self.per_minute / 2 if self.burst is None else self.burst)
 
 
+#: Half of what Google grants a project in a minute for Redis Cluster and for Valkey, which no request can raise.
+#: Source: Google's pages on the quotas of both.
+SCARCE = 30
+
 #: UNCONFIRMED: Google publishes no default for Compute or Serverless VPC Access; older texts speak of 1,500
 #: reads a minute, and Memorystore for Redis is said to grant 3,000. These stay well below and are settings.
 DEFAULT_BUDGETS: Mapping[QuotaGroup, Budget] = {
@@ -75,6 +84,14 @@ DEFAULT_BUDGETS: Mapping[QuotaGroup, Budget] = {
     QuotaGroup.COMPUTE_WRITE: Budget(120),
     QuotaGroup.VPCACCESS: Budget(120),
     QuotaGroup.REDIS: Budget(120),
+    QuotaGroup.REDIS_CLUSTER: Budget(SCARCE),
+    QuotaGroup.MEMORYSTORE: Budget(SCARCE),
+    # entries.list: 60 a minute and project. Source: Google's page on Logging quotas.
+    QuotaGroup.LOGGING: Budget(SCARCE),
+    # Cloud Run Admin: 1,200 reads and 60 mutations a minute and region. Source: Google's page on Cloud Run quotas.
+    QuotaGroup.RUN: Budget(120),
+    # Generating tokens: 60,000 a minute. Source: Google's page on IAM quotas.
+    QuotaGroup.IAM_CREDENTIALS: Budget(120),
 }
 
 

@@ -112,7 +112,7 @@ class Inventory:
         """Seconds since the content of a view was read; infinite when it never was."""
         return self.peek(key).age(self._clock.monotonic())
 
-    def keys(self) -> tuple[AnyKey, ...]:
+    def known(self) -> tuple[AnyKey, ...]:
         """The views that exist."""
         return tuple(self._entries)
 

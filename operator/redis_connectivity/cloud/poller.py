@@ -18,11 +18,13 @@ from redis_connectivity.cloud.inventory import Inventory
 from redis_connectivity.cloud.keys import AnyKey, Kind
 from redis_connectivity.cloud.lanes import Lane
 
-__all__ = ["Pace", "Poller"]
+__all__ = ["SCARCE", "Pace", "Poller"]
 
 log = logging.getLogger(__name__)
 
 _FAST = frozenset({Kind.FIREWALLS, Kind.CONNECTORS})
+#: What Google grants so few calls for that nobody may read it more often than is polled, however fresh it is wanted.
+SCARCE = frozenset({Kind.REDIS_CLUSTERS, Kind.VALKEY_INSTANCES})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,11 @@ class Pace:
     Attributes:
         interval: Seconds between polls of firewall rules and connectors, which people change behind our back.
         slow: How many times slower networks, subnetworks and Redis instances are polled.
+        scarce: Seconds between polls of Redis Clusters and Valkey instances, for which Google grants few calls.
+        run_services: How many times slower Cloud Run services are polled: only people change ours, and rarely.
         policies: How many times slower effective policies are polled (one call a network).
+        region_policies: How many times slower those of a region are polled: Google counts each call as a heavy-weight
+            read, so every five minutes at the default interval.
         jitter: Each wait is this share longer or shorter, at random.
         max_backoff: The longest wait after failures, in seconds.
     """
@@ -40,14 +46,24 @@ class Pace:
     interval: float = 3.0
     slow: float = 5.0
     policies: float = 20.0
+    run_services: float = 20.0
+    scarce: float = 60.0
+    region_policies: float = 100.0
     jitter: float = 0.1
     max_backoff: float = 300.0
 
     def of(self, kind: Kind) -> float:
         """The interval of a kind, in seconds."""
+        if kind in SCARCE:
+            return self.scarce
         if kind in _FAST:
             return self.interval
-        return self.interval * (self.policies if kind is Kind.EFFECTIVE_POLICIES else self.slow)
+        slower = {
+            Kind.EFFECTIVE_POLICIES: self.policies,
+            Kind.REGION_POLICIES: self.region_policies,
+            Kind.RUN_SERVICES: self.run_services,
+        }
+        return self.interval * slower.get(kind, self.slow)
 
 
 @dataclass(eq=False, slots=True)

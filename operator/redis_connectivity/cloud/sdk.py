@@ -6,15 +6,23 @@ So it is imported once, from a thread, by `facade.GoogleCloud.open`, and by noth
 from __future__ import annotations
 
 from redis_connectivity.cloud.adapters import from_exception
+from redis_connectivity.cloud.auditlog import GoogleAuditLog
 from redis_connectivity.cloud.caller import Caller, OnCall, Timeouts
+from redis_connectivity.cloud.clients import Means
 from redis_connectivity.cloud.clock import Clock
 from redis_connectivity.cloud.compute import GoogleCompute
 from redis_connectivity.cloud.credentials import CredentialSource
+from redis_connectivity.cloud.doors import Doors
 from redis_connectivity.cloud.endpoints import Endpoints
 from redis_connectivity.cloud.executor import CallPool
 from redis_connectivity.cloud.governor import Governor
+from redis_connectivity.cloud.iam_credentials import GoogleIamCredentials
+from redis_connectivity.cloud.idtokens import IdTokens
+from redis_connectivity.cloud.memorystore import GoogleMemorystore
 from redis_connectivity.cloud.options import CredentialsConfig
 from redis_connectivity.cloud.redis import GoogleRedis
+from redis_connectivity.cloud.redis_cluster import GoogleRedisCluster
+from redis_connectivity.cloud.run import GoogleRun
 from redis_connectivity.cloud.vpcaccess import GoogleVpcAccess
 
 __all__ = ["open_doors"]
@@ -29,12 +37,18 @@ def open_doors(
     waits: CallPool,
     on_call: OnCall,
     clock: Clock,
-) -> tuple[GoogleCompute, GoogleVpcAccess, GoogleRedis]:
-    """The three doors on the given endpoints, sharing credentials, quota and threads. No call is made yet."""
-    caller = Caller(governor, calls, waits, from_exception, on_call)
+) -> Doors:
+    """The doors on the given endpoints, sharing credentials, quota and threads. No call is made yet."""
     source = CredentialSource(credentials)
-    return (
-        GoogleCompute(caller, source, clock, endpoint=endpoints.compute, timeouts=timeouts),
-        GoogleVpcAccess(caller, source, endpoint=endpoints.vpcaccess, timeouts=timeouts),
-        GoogleRedis(caller, source, endpoint=endpoints.redis, timeouts=timeouts),
+    means = Means(Caller(governor, calls, waits, from_exception, on_call), source, timeouts)
+    return Doors(
+        compute=GoogleCompute(means, clock, endpoints.compute),
+        vpcaccess=GoogleVpcAccess(means, endpoints.vpcaccess),
+        redis=GoogleRedis(means, endpoints.redis),
+        redis_cluster=GoogleRedisCluster(means, endpoints.redis_cluster),
+        memorystore=GoogleMemorystore(means, endpoints.memorystore),
+        audit_log=GoogleAuditLog(means, endpoints.logging),
+        run=GoogleRun(means, endpoints.run),
+        iam_credentials=GoogleIamCredentials(means, endpoints.iam_credentials),
+        tokens=IdTokens(source, credentials),
     )

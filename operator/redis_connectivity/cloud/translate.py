@@ -24,6 +24,7 @@ from redis_connectivity.core.cloudvalues import (
     Direction,
     FirewallRule,
     Layer4,
+    Machine,
     Network,
     NetworkRef,
     Peering,
@@ -36,6 +37,7 @@ __all__ = [
     "firewall_from_google",
     "firewall_to_google",
     "layer4_from_google",
+    "machine_from_google",
     "network_from_google",
     "network_ref",
     "normalised",
@@ -198,6 +200,22 @@ def subnetwork_from_google(pb: Any, project: str) -> Subnetwork | None:  # noqa:
         network=network_ref(pb.network, project),
         ip_cidr_range=IPv4Network(pb.ip_cidr_range, strict=False),
         purpose=pb.purpose or "PRIVATE",
+    )
+
+
+def machine_from_google(pb: Any, project: str) -> Machine | None:  # noqa: ANN401  (raw protobuf, no stubs)
+    """A compute.v1 Instance as a value; None for one without an IPv4 address in a network."""
+    interface = next(iter(pb.network_interfaces), None)
+    if interface is None or not interface.network_i_p or not interface.network:
+        return None
+    return Machine(
+        zone=pb.zone.rstrip("/").rpartition("/")[2],
+        name=pb.name,
+        network=network_ref(interface.network, project),
+        address=interface.network_i_p,
+        tags=frozenset(pb.tags.items),
+        service_accounts=frozenset(account.email for account in pb.service_accounts),
+        status=pb.status,
     )
 
 

@@ -55,7 +55,8 @@ def _policy(pb: Any, project: str) -> FirewallPolicy:  # noqa: ANN401  (raw prot
     return FirewallPolicy(
         kind=_kind(pb.type_),
         name=pb.name,
-        short_name=pb.short_name or pb.display_name,
+        # The regional answer has no shortName.
+        short_name=getattr(pb, "short_name", "") or pb.display_name,
         rules=tuple(rules),
         priority=pb.priority if pb.HasField("priority") else None,
     )

@@ -84,6 +84,7 @@ def instance_from_google(instance: redis_v1.Instance, project: str, region: str)
         transit_encryption=(
             pb.transit_encryption_mode == redis_v1.Instance.TransitEncryptionMode.SERVER_AUTHENTICATION
         ),
+        server_ca_certificates=tuple(one.cert for one in pb.server_ca_certs),
         redis_version=pb.redis_version,
     )
 

@@ -14,14 +14,12 @@ from functools import partial
 from typing import Any, TypeVar
 
 import requests
-from google.api_core.client_options import ClientOptions
 from google.auth.transport.requests import AuthorizedSession
 from google.cloud import vpcaccess_v1
 
 from redis_connectivity.cloud.adapters import from_response
-from redis_connectivity.cloud.caller import Caller, Timeouts
 from redis_connectivity.cloud.classify import CallContext
-from redis_connectivity.cloud.clients import Lending
+from redis_connectivity.cloud.clients import Lending, Means, rest_clients
 from redis_connectivity.cloud.credentials import CredentialSource
 from redis_connectivity.cloud.doors import all_pages
 from redis_connectivity.cloud.errors import Invalid, Retryable
@@ -46,24 +44,12 @@ PAGE_SIZE = 500
 class GoogleVpcAccess:
     """The Serverless VPC Access door. Methods are documented in `doors.VpcAccessDoor`."""
 
-    def __init__(
-        self,
-        caller: Caller,
-        credentials: CredentialSource,
-        *,
-        endpoint: str | None = None,
-        timeouts: Timeouts | None = None,
-    ) -> None:
-        self._caller = caller
+    def __init__(self, means: Means, endpoint: str | None = None) -> None:
+        self._caller = means.caller
         self._base = endpoint or PUBLIC
-        self._timeouts = timeouts or Timeouts()
-        options = ClientOptions(api_endpoint=endpoint) if endpoint else None
-        self._clients = Lending(
-            lambda: vpcaccess_v1.VpcAccessServiceClient(
-                credentials=credentials.get(), transport="rest", client_options=options
-            )
-        )
-        self._sessions = Lending(partial(_session, credentials))
+        self._timeouts = means.timeouts
+        self._clients = rest_clients(vpcaccess_v1.VpcAccessServiceClient, means.credentials, endpoint)
+        self._sessions = Lending(partial(_session, means.credentials))
 
     async def list_connectors(self, project: str, region: str, lane: AnyLane) -> tuple[Connector, ...]:
         """All connectors of a region."""

@@ -20,12 +20,16 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class CreateConnector:
-    """Create the connector by its full name; `network` is a bare name and empty for a subnet's connector."""
+    """Create the connector by its full name.
+
+    `network` is a bare name and empty for a subnet's connector; `subnet_project` is where that subnet is.
+    """
 
     connector: str
     want: ConnectorWant
     network: str
     why: str
+    subnet_project: str = ""
 
     @property
     def summary(self) -> str:

@@ -20,6 +20,7 @@ __all__ = [
     "FirewallPolicyRule",
     "FirewallRule",
     "Layer4",
+    "Machine",
     "Network",
     "NetworkRef",
     "Peering",
@@ -173,6 +174,19 @@ class Subnetwork:
     purpose: str = "PRIVATE"
 
 
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A Compute Engine VM (compute.instances) by its first interface, with what firewall rules know it by."""
+
+    zone: str
+    name: str
+    network: NetworkRef
+    address: str
+    tags: frozenset[str] = frozenset()
+    service_accounts: frozenset[str] = frozenset()
+    status: str = ""
+
+
 class ConnectorState(enum.StrEnum):
     """vpcaccess.v1.Connector.State."""
 
@@ -231,7 +245,8 @@ class RedisInstance:
     """A Memorystore for Redis instance (redis.v1.Instance).
 
     `authorized_network` is None when Google's text could not be read as a network's path. `connect_mode` is
-    DIRECT_PEERING or PRIVATE_SERVICE_ACCESS. `transit_encryption` is True for SERVER_AUTHENTICATION.
+    DIRECT_PEERING or PRIVATE_SERVICE_ACCESS. `transit_encryption` is True for SERVER_AUTHENTICATION; then
+    `server_ca_certificates` are the CAs (PEM) that sign for this instance alone, the newest with those still valid.
     """
 
     project: str
@@ -246,4 +261,5 @@ class RedisInstance:
     connect_mode: str = "DIRECT_PEERING"
     auth_enabled: bool = False
     transit_encryption: bool = False
+    server_ca_certificates: tuple[str, ...] = ()
     redis_version: str = ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -80,9 +80,14 @@ def applied_form(rule: FirewallRule) -> AppliedRule:
 
 
 def remember(
-    records: tuple[DriftRecord, ...], differences: Iterable[Difference], now: float
+    records: tuple[DriftRecord, ...],
+    differences: Iterable[Difference],
+    now: float,
+    applied: Mapping[str, AppliedRule] | None = None,
 ) -> tuple[DriftRecord, ...]:
     """The memory after a look: new differences are added once, open ones that are gone are closed.
+
+    `applied` tells when each rule was last written by us.
 
     Looking twice at the same state gives the same memory.
     """
@@ -98,7 +103,15 @@ def remember(
                 continue
         kept.append(record)
     kept += [
-        DriftRecord(kind=d.kind, name=d.name, field=d.field, before=d.before, after=d.after, seen=now)
+        DriftRecord(
+            kind=d.kind,
+            name=d.name,
+            field=d.field,
+            before=d.before,
+            after=d.after,
+            seen=now,
+            written=applied[d.name].at if applied and d.name in applied else 0.0,
+        )
         for d in current.values()
     ]
     return tuple(kept[-DRIFT_ENTRIES_MAX:])

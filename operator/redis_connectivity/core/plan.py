@@ -7,37 +7,33 @@ leads to a plan without actions.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from ipaddress import AddressValueError, IPv4Address
+from ipaddress import IPv4Network
 
 from redis_connectivity.api.conditions import Reason
-from redis_connectivity.api.limits import CONNECTOR_PREFIX_LENGTH
-from redis_connectivity.api.spec import ConnectorManagement, DeletionPolicy, DriftPolicy
-from redis_connectivity.core.actions import CloudAction, DeleteConnector, DeleteRule, InsertRule, UpdateRule
-from redis_connectivity.core.cloudvalues import Connector, ConnectorState, RedisInstance, RedisInstanceState
-from redis_connectivity.core.desired import Desired, MemorystoreWant, VmWant
+from redis_connectivity.api.spec import DriftPolicy
+from redis_connectivity.core.actions import CloudAction, CreateConnector, DeleteRule, InsertRule, UpdateRule
+from redis_connectivity.core.adoption import adopt_connector, forget_released
+from redis_connectivity.core.baseline import remember_baseline
+from redis_connectivity.core.cloudvalues import Connector
+from redis_connectivity.core.connector_compare import immutable_difference
+from redis_connectivity.core.connector_ledger import absorb_operation
+from redis_connectivity.core.connector_plan import ConnectorPlan, RetiringView
+from redis_connectivity.core.contention import Held, Repair, hold, repair_of
+from redis_connectivity.core.desired import Desired
 from redis_connectivity.core.drift import Difference, applied_form, remember
 from redis_connectivity.core.ledger import Ledger
+from redis_connectivity.core.lineage import prefer_declared, settle
 from redis_connectivity.core.observed import Observed, Unseen
-from redis_connectivity.core.plan_connector import (
-    ConnectorPlan,
-    absorb_operation,
-    owns,
-    plan_connector,
-    rework_wait,
-)
-from redis_connectivity.core.plan_firewall import FirewallPlan, RuleView, own_rules, plan_firewall
-from redis_connectivity.core.timing import operation_poll_delay
-from redis_connectivity.core.verdict import Verdict, bad, good, unknown, unseen
+from redis_connectivity.core.plan_direction import RuleView
+from redis_connectivity.core.plan_entry import plan_entry
+from redis_connectivity.core.plan_firewall import FirewallPlan, own_rules, plan_firewall
+from redis_connectivity.core.plan_network import plan_network
+from redis_connectivity.core.plan_redis import RedisPlan, plan_redis
+from redis_connectivity.core.sources import Source
+from redis_connectivity.core.targets import Target
+from redis_connectivity.core.verdict import Verdict, bad, good, unknown
 
-__all__ = ["DeletionPlan", "Plan", "RedisPlan", "make_deletion_plan", "make_plan"]
-
-
-@dataclass(frozen=True, slots=True)
-class RedisPlan:
-    """How the target stands; `destinations` are the (address, port) pairs that traffic must reach, main one first."""
-
-    verdict: Verdict
-    destinations: tuple[tuple[IPv4Address, int], ...] = ()
+__all__ = ["Plan", "RedisPlan", "make_plan", "projects_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +49,35 @@ class Plan:
     ledger: Ledger
     rules: tuple[RuleView, ...] = ()
     destination: tuple[str, int] | None = None
+    target: Target | None = None
+    #: Where traffic comes from, as far as it is known; the main one first.
+    sources: tuple[Source, ...] = ()
+    #: Connectors that were replaced, and are still there.
+    retiring: tuple[RetiringView, ...] = ()
     due_in: float | None = None
     differences: tuple[Difference, ...] = field(default=())
+    #: Those of the actions that repair something, to be counted once they succeeded.
+    repairs: tuple[Repair, ...] = field(default=())
+
+    @property
+    def source(self) -> IPv4Network | None:
+        """The range that the main source's traffic comes from."""
+        return self.sources[0].range if self.sources else None
+
+    @property
+    def entry(self) -> Verdict:
+        """How the way stands by which traffic gets into the network: the network itself, then the connector."""
+        return self.connector if self.network.ok else self.network
 
     @property
     def hops(self) -> tuple[Verdict, ...]:
         """The verdicts along the path, in its order."""
         return (self.network, self.connector, self.redis, self.firewall)
+
+    @property
+    def open_hop(self) -> Verdict | None:
+        """The first hop that stands between the path and Ready; one that only a probe can judge does not."""
+        return next((hop for hop in self.hops if not hop.ok and not hop.undecidable), None)
 
     def with_failure(self, action: CloudAction, verdict: Verdict) -> Plan:
         """The plan after an action failed: the hop that the action was for carries the failure."""
@@ -70,26 +88,48 @@ class Plan:
 
 def make_plan(desired: Desired, observed: Observed, ledger: Ledger, now: float) -> Plan:
     """The plan for a resource that is not being deleted. `now` is in seconds since the epoch."""
-    ledger = absorb_operation(desired, observed, ledger, now)
-    ledger = ledger.model_copy(update={"project": desired.project})
-    network = _network(desired, observed)
+    ledger = forget_released(ledger.model_copy(update=projects_of(desired)))
+    if desired.direct is None:
+        desired, observed = settle(desired, observed, ledger)
+        ledger = absorb_operation(desired, observed, ledger, now)
+        ledger = prefer_declared(desired, observed, ledger)
+        desired, observed = settle(desired, observed, ledger)
+        differs = isinstance(observed.connector, Connector) and bool(immutable_difference(desired, observed.connector))
+        ledger = adopt_connector(desired, observed, ledger, differs=differs)
+    network = plan_network(desired, observed)
     connector = (
-        plan_connector(desired, observed, ledger, now)
+        plan_entry(desired, observed, ledger, now)
         if network.ok
         else ConnectorPlan(unknown(Reason.EARLIER_HOP_NOT_READY, "Waits for the network."))
     )
+    if observed.conflict is not None:
+        # What is there goes on being used, and rules follow it; nothing is made or changed against the older one.
+        verdict = bad(Reason.CONFLICT, observed.conflict.message, stalled=True)
+        connector = replace(connector, verdict=verdict, actions=(), differences=())
     redis = (
-        _redis(desired, observed)
+        plan_redis(desired, observed)
         if network.ok
         else RedisPlan(unknown(Reason.EARLIER_HOP_NOT_READY, "Waits for the network."))
     )
     firewall = _firewall(desired, observed, ledger, connector, redis)
     differences = (*connector.differences, *firewall.differences)
     actions = (*connector.actions, *firewall.actions)
+    repairs = tuple(one for action in actions if (one := repair_of(action, differences, ledger)) is not None)
+    held = hold(repairs, ledger, now)
+    if held.ledger is not None:
+        ledger = held.ledger
+        connector, firewall = _without_held(connector, firewall, held)
+        actions = (*connector.actions, *firewall.actions)
+    written = ledger.applied
     if not isinstance(observed.rules, Unseen):
         ledger = _learn_applied(observed, ledger, firewall)
+        ledger = _learn_adopted(desired, observed, ledger, firewall)
+        if firewall.rules:
+            ledger = ledger.model_copy(update={"widened": dict(firewall.widened)})
     if network.ok and not isinstance(observed.rules, Unseen) and not isinstance(observed.connector, Unseen):
-        ledger = ledger.model_copy(update={"drift": remember(ledger.drift, differences, now)})
+        ledger = ledger.model_copy(update={"drift": remember(ledger.drift, differences, now, written)})
+    if actions:
+        ledger = remember_baseline(desired, observed, ledger, connector.sources, redis.destinations, now)
     return Plan(
         network=network,
         connector=connector.verdict,
@@ -101,146 +141,56 @@ def make_plan(desired: Desired, observed: Observed, ledger: Ledger, now: float) 
             actions,
             differences,
             connector.blocked,
+            connector.blocked_reason,
+            held.evidence,
+            firewall.waiting,
         ),
         actions=actions,
+        repairs=tuple(one for one in repairs if one.action in actions),
         ledger=ledger,
         rules=firewall.rules,
-        destination=_destination(redis),
-        due_in=connector.due_in,
+        destination=redis.main,
+        target=redis.target,
+        sources=connector.sources,
+        retiring=connector.retiring,
+        due_in=min((due for due in (connector.due_in, held.due_in) if due is not None), default=None),
         differences=differences,
     )
 
 
-def _destination(redis: RedisPlan) -> tuple[str, int] | None:
-    if not redis.destinations:
-        return None
-    host, port = redis.destinations[0]
-    return str(host), port
+def _without_held(connector: ConnectorPlan, firewall: FirewallPlan, held: Held) -> tuple[ConnectorPlan, FirewallPlan]:
+    """The hops as they stand while some repairs wait because somebody else keeps undoing them."""
+    making = tuple(action for action in connector.actions if action not in held.actions)
+    if making != connector.actions:
+        lost = any(isinstance(action, CreateConnector) for action in held.actions)
+        verdict = bad(Reason.DRIFT_CONTENDED, held.evidence) if lost else connector.verdict
+        connector = replace(connector, actions=making, verdict=verdict)
+    writing = tuple(action for action in firewall.actions if action not in held.actions)
+    if writing != firewall.actions:
+        verdict = firewall.at_rest or firewall.verdict
+        if verdict.reason is Reason.FIREWALL_RULE_MISSING:
+            verdict = bad(Reason.DRIFT_CONTENDED, f"{verdict.message} {held.evidence}")
+        firewall = replace(firewall, actions=writing, verdict=firewall.verdict if writing else verdict)
+    return connector, firewall
 
 
-def _network(desired: Desired, observed: Observed) -> Verdict:
-    network = observed.network
-    if isinstance(network, Unseen):
-        return unseen(network)
-    if network is None:
-        return bad(
-            Reason.NETWORK_NOT_FOUND,
-            f"Project {desired.project} has no network {desired.network.name}. Create it, or name the right one in"
-            " spec.network.name; the connector and the rules wait for it.",
-        )
-    wanted = desired.connector.subnet
-    if wanted is None:
-        return good(Reason.NETWORK_FOUND, f"Network {desired.network.name} exists.")
-    if isinstance(observed.subnetworks, Unseen):
-        return unseen(observed.subnetworks)
-    subnet = next((s for s in observed.subnetworks if (s.name, s.region) == (wanted, desired.region)), None)
-    if subnet is None:
-        return bad(
-            Reason.SUBNET_NOT_FOUND,
-            f"There is no subnet {wanted} in {desired.project}/{desired.region}. Create it as a /28 with purpose"
-            " PRIVATE, or name the right one in spec.connector.subnet.",
-        )
-    problems = [
-        problem
-        for wrong, problem in (
-            (
-                subnet.network != desired.network,
-                f"is on network {subnet.network.name}, not {desired.network.name}",
-            ),
-            (
-                subnet.ip_cidr_range.prefixlen != CONNECTOR_PREFIX_LENGTH,
-                f"has range {subnet.ip_cidr_range}, and a connector needs a /28",
-            ),
-            (subnet.purpose != "PRIVATE", f"has purpose {subnet.purpose}, and a connector needs PRIVATE"),
-        )
-        if wrong
-    ]
-    if problems:
-        return bad(
-            Reason.SUBNET_UNSUITABLE,
-            f"Subnet {wanted} {'; it '.join(problems)}. Name a subnet made for the connector in spec.connector.subnet.",
-        )
-    return good(Reason.NETWORK_FOUND, f"Network {desired.network.name} and subnet {wanted} exist.")
-
-
-#: States in which an instance answers as ever.
-_SERVING = frozenset({RedisInstanceState.READY, RedisInstanceState.UPDATING})
-
-
-def _redis(desired: Desired, observed: Observed) -> RedisPlan:
-    target = desired.target
-    if isinstance(target, VmWant):
-        message = f"Redis is declared at {target.host}:{target.port}."
-        return RedisPlan(good(Reason.REDIS_DECLARED, message), ((target.host, target.port),))
-    instance = observed.redis
-    if isinstance(instance, Unseen):
-        return RedisPlan(unseen(instance))
-    if instance is None:
-        return RedisPlan(
-            bad(
-                Reason.REDIS_NOT_FOUND,
-                f"There is no Memorystore instance {target.instance} in {desired.project}/{desired.region}. Create it,"
-                " or name the right one in spec.redis.memorystore.instance.",
-            )
-        )
-    return _memorystore(desired, target, instance)
-
-
-def _memorystore(desired: Desired, target: MemorystoreWant, instance: RedisInstance) -> RedisPlan:
-    destinations = _destinations(instance)
-    authorized = instance.authorized_network
-    if authorized is not None and authorized != desired.network:
-        return RedisPlan(
-            bad(
-                Reason.REDIS_WRONG_NETWORK,
-                f"Memorystore instance {target.instance} is authorised for network {authorized}, the connector is on"
-                f" {desired.network}: no firewall rule can bridge that. Attach the connector to {authorized.name}, or"
-                " use an instance of this network.",
-                stalled=True,
-            )
-        )
-    if instance.state not in _SERVING or not destinations:
-        return RedisPlan(
-            bad(
-                Reason.REDIS_NOT_READY,
-                f"Memorystore instance {target.instance} is {instance.state}; wait until it is READY. The firewall is"
-                " not the cause.",
-            ),
-            destinations,
-        )
-    host, port = destinations[0]
-    return RedisPlan(
-        good(
-            Reason.REDIS_FOUND,
-            f"Memorystore instance {target.instance} is {instance.state} at {host}:{port}.",
-        ),
-        destinations,
-    )
-
-
-def _destinations(instance: RedisInstance) -> tuple[tuple[IPv4Address, int], ...]:
-    pairs: list[tuple[IPv4Address, int]] = []
-    for host, port in ((instance.host, instance.port), (instance.read_endpoint, instance.read_endpoint_port)):
-        if not host or not port:
-            continue
-        try:
-            pairs.append((IPv4Address(host), port))
-        except AddressValueError:
-            continue  # an IPv6 or named endpoint: no IPv4 rule is about it
-    return tuple(pairs)
+def projects_of(desired: Desired) -> dict[str, str]:
+    """The ledger's fields for where things are made: they outlive a spec that becomes unreadable."""
+    host = desired.network.project
+    return {"project": desired.project, "host_project": host if host != desired.project else ""}
 
 
 def _firewall(
     desired: Desired, observed: Observed, ledger: Ledger, connector: ConnectorPlan, redis: RedisPlan
 ) -> FirewallPlan:
     waits_for = ""
-    if not redis.destinations:
+    if redis.target is None or not redis.target.endpoints:
         waits_for = "Redis"
-    if not connector.usable or connector.source is None:
+    if not connector.usable or not connector.sources:
         waits_for = "the connector" if not waits_for else "the connector and Redis"
-    if waits_for or connector.source is None:
+    if waits_for:
         return FirewallPlan(unknown(Reason.EARLIER_HOP_NOT_READY, f"Waits for {waits_for}."))
-    return plan_firewall(desired, observed, ledger, connector.source, redis.destinations)
+    return plan_firewall(desired, observed, ledger, connector.sources, redis.destinations)
 
 
 def _learn_applied(observed: Observed, ledger: Ledger, firewall: FirewallPlan) -> Ledger:
@@ -252,7 +202,7 @@ def _learn_applied(observed: Observed, ledger: Ledger, firewall: FirewallPlan) -
     for view in firewall.rules:
         if view.state == "InSync":
             form = applied_form(view.rule)
-            if applied.get(view.rule.name) != form:
+            if not form.same(applied.get(view.rule.name)):
                 applied[view.rule.name] = form
             pending.pop(view.rule.name, None)
     if firewall.rules and not firewall.actions and not firewall.differences:
@@ -264,13 +214,28 @@ def _learn_applied(observed: Observed, ledger: Ledger, firewall: FirewallPlan) -
     return ledger.model_copy(update={"applied": applied, "pending": pending})
 
 
+def _learn_adopted(desired: Desired, observed: Observed, ledger: Ledger, firewall: FirewallPlan) -> Ledger:
+    """What is about to be adopted is remembered as it is; what is not ours any more is forgotten."""
+    if isinstance(observed.rules, Unseen) or not (ledger.adopted or firewall.adopts):
+        return ledger
+    mine = {rule.name for rule in own_rules(desired.owner.uid, desired.owner.cluster, observed.rules, ledger)}
+    adopted = {name: rule for name, rule in ledger.adopted.items() if name in mine}
+    adopted |= {rule.name: rule for rule in firewall.adopts}
+    return ledger if adopted == ledger.adopted else ledger.model_copy(update={"adopted": adopted})
+
+
 def _in_sync(
     desired: Desired,
     hops: tuple[Verdict, ...],
     actions: tuple[CloudAction, ...],
     differences: tuple[Difference, ...],
     blocked: str,
+    blocked_reason: Reason,
+    contended: str = "",
+    moving: str = "",
 ) -> Verdict:
+    if contended:
+        return bad(Reason.DRIFT_CONTENDED, contended)
     if differences:
         text = "; ".join(
             f"{one.kind} {one.name}: {one.field} was {one.before or 'empty'}, found {one.after or 'empty'}"
@@ -281,78 +246,14 @@ def _in_sync(
         return bad(Reason.REPAIRING, f"{text}. Being repaired.")
     if actions:
         return bad(Reason.PROGRESSING, "; ".join(action.summary for action in actions))
+    if moving:
+        return bad(Reason.PROGRESSING, moving)
     if blocked:
-        return bad(Reason.DRIFT_BLOCKED, blocked)
-    if any(hop.reason is Reason.EARLIER_HOP_NOT_READY or hop.status == "Unknown" for hop in hops):
+        return bad(blocked_reason, blocked)
+    judged = [hop for hop in hops if not hop.undecidable]
+    if any(hop.reason is Reason.EARLIER_HOP_NOT_READY or hop.status == "Unknown" for hop in judged):
         return unknown(Reason.EARLIER_HOP_NOT_READY, "Not everything could be looked at yet.")
-    waiting = next((hop for hop in hops if not hop.ok), None)
+    waiting = next((hop for hop in judged if not hop.ok), None)
     if waiting is not None:
         return bad(waiting.reason, waiting.message, stalled=waiting.stalled)
     return good(Reason.IN_SYNC, "Google Cloud holds what the resource declares.")
-
-
-@dataclass(frozen=True, slots=True)
-class DeletionPlan:
-    """What is left to do before the finalizer may go; `done` when nothing is."""
-
-    actions: tuple[CloudAction, ...]
-    ledger: Ledger
-    done: bool
-    verdict: Verdict
-    due_in: float | None = None
-    #: Key of the resource that takes over the connector, because it uses it too.
-    heir: str | None = None
-
-
-def make_deletion_plan(desired: Desired, observed: Observed, ledger: Ledger, now: float) -> DeletionPlan:
-    """The plan for a resource that is being deleted: rules first, then the connector, each only if it is ours."""
-    if desired.deletion_policy is DeletionPolicy.RETAIN:
-        return DeletionPlan((), ledger, done=True, verdict=bad(Reason.DELETING, "Retained as deletionPolicy says."))
-    ledger = absorb_operation(desired, observed, ledger, now)
-    if isinstance(observed.rules, Unseen):
-        return DeletionPlan((), ledger, done=False, verdict=unseen(observed.rules))
-    rules = own_rules(desired.owner.uid, desired.owner.cluster, observed.rules, ledger)
-    if rules:
-        return DeletionPlan(
-            tuple(DeleteRule(rule, "the resource is being deleted") for rule in rules),
-            ledger,
-            done=False,
-            verdict=bad(Reason.DELETING, f"Removing firewall rules {', '.join(rule.name for rule in rules)}."),
-        )
-    ledger = ledger.model_copy(update={"applied": {}, "pending": {}})
-    managed = desired.connector.management is ConnectorManagement.MANAGED
-    if not owns(desired, ledger) or not managed:
-        return DeletionPlan((), ledger, done=True, verdict=bad(Reason.DELETING, "Nothing of ours is left."))
-    return _delete_connector(desired, observed, ledger, now)
-
-
-def _delete_connector(desired: Desired, observed: Observed, ledger: Ledger, now: float) -> DeletionPlan:
-    connector = observed.connector
-    if isinstance(connector, Unseen):
-        return DeletionPlan((), ledger, done=False, verdict=unseen(connector))
-    if connector is None and ledger.operation is None:
-        cleared = ledger.model_copy(update={"claim": None})
-        return DeletionPlan((), cleared, done=True, verdict=bad(Reason.DELETING, "Nothing of ours is left."))
-    if observed.connector_users:
-        heir = observed.connector_users[0]
-        message = f"Connector {desired.connector.name} stays: {heir} uses it too, and takes it over."
-        return DeletionPlan((), ledger, done=True, verdict=bad(Reason.DELETING, message), heir=heir)
-    waiting = connector is None or connector.state in (
-        ConnectorState.CREATING,
-        ConnectorState.DELETING,
-        ConnectorState.UPDATING,
-    )
-    if waiting or ledger.operation is not None or not isinstance(connector, Connector):
-        message = f"Waiting for Google to finish with connector {desired.connector.name}."
-        due = operation_poll_delay(now - ledger.operation.started) if ledger.operation else None
-        return DeletionPlan((), ledger, done=False, verdict=bad(Reason.DELETING, message), due_in=due)
-    retry = rework_wait(desired, ledger, "delete", now)
-    if retry is not None:
-        message = f"{retry[0]} To give it up, set spec.deletionPolicy to Retain."
-        return DeletionPlan((), ledger, done=False, verdict=bad(Reason.REJECTED_BY_GOOGLE, message), due_in=retry[1])
-    return DeletionPlan(
-        (DeleteConnector(connector, "the resource is being deleted"),),
-        ledger,
-        done=False,
-        verdict=bad(Reason.DELETING, f"Removing connector {desired.connector.name}."),
-    )

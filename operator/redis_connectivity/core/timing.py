@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-__all__ = ["backoff_delay", "operation_poll_delay", "recreate_delay", "rework_delay"]
+__all__ = [
+    "CONNECTOR_OPERATION_LIMIT",
+    "backoff_delay",
+    "contention_delay",
+    "operation_poll_delay",
+    "recreate_delay",
+    "rework_delay",
+]
+
+#: Seconds that Google gives an operation on a connector, as Terraform's provider waits for it.
+CONNECTOR_OPERATION_LIMIT = 1200.0
 
 
 def operation_poll_delay(elapsed: float) -> float:
@@ -22,6 +32,11 @@ def recreate_delay(attempts: int) -> float:
 def rework_delay(attempts: int) -> float:
     """Seconds between a failed change or deletion of a connector and the next try: 5 s doubling up to 1 h."""
     return backoff_delay(attempts, base=5.0, ceiling=3600.0)
+
+
+def contention_delay(rounds: int) -> float:
+    """Seconds between two repairs of what somebody else keeps undoing: 1 min doubling up to 1 h."""
+    return backoff_delay(rounds, base=60.0, ceiling=3600.0)
 
 
 def backoff_delay(failures: int, *, base: float = 0.5, ceiling: float = 300.0) -> float:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import httpx2
 from lightkube import ApiError, AsyncClient
 from lightkube.config.kubeconfig import SingleConfig
 from lightkube.core.exceptions import ConfigError
-from lightkube.resources.core_v1 import Namespace
+from lightkube.resources.core_v1 import Namespace, Secret
 from lightkube.types import PatchType
 
-from redis_connectivity.api.base import API_VERSION, FINALIZER, KIND
+from redis_connectivity.api.base import API_VERSION, FINALIZER, KIND, RECONCILE_AT
 from redis_connectivity.kube.errors import Gone, KubeConflict, KubeUnavailable, translate
-from redis_connectivity.kube.resources import FIELD_MANAGER, Body, Connectivity
+from redis_connectivity.kube.resources import FIELD_MANAGER, Body, Connectivity, ConnectivityPolicy
 
 __all__ = ["KubeClient"]
 
@@ -57,10 +57,33 @@ class KubeClient:
                     found.append({"apiVersion": API_VERSION, "kind": KIND, **body})
         return found
 
+    async def list_policies(self) -> list[Body]:
+        """Every RedisConnectivityPolicy; none where the kind is not installed."""
+        with translate("list redisconnectivitypolicies"):
+            try:
+                return [dict(item) async for item in self.api.list(ConnectivityPolicy)]
+            except httpx2.HTTPStatusError as error:
+                # To a path that it does not serve the API server answers without a Status.
+                if error.response.status_code == httpx2.codes.NOT_FOUND:
+                    return []
+                raise
+
     async def get_resource(self, namespace: str, name: str) -> Body:
         """One RedisConnectivity."""
         with translate(f"get redisconnectivity {namespace}/{name}"):
             return dict(await self.api.get(Connectivity, name, namespace=namespace))
+
+    async def get_secret(self, namespace: str, name: str) -> Mapping[str, str]:
+        """A Secret's data, base64 as Kubernetes has it. The operator has the right only where it was given one."""
+        with translate(f"get secret {namespace}/{name}"):
+            secret = await self.api.get(Secret, name, namespace=namespace)
+        return secret.data or {}
+
+    async def ask_for_reconcile(self, namespace: str, name: str, value: str) -> None:
+        """Set the annotation that asks for a reconcile with fresh reads, to a value that it has not had."""
+        patch = {"metadata": {"annotations": {RECONCILE_AT: value}}}
+        with translate(f"annotate redisconnectivity {namespace}/{name}"):
+            await self.api.patch(Connectivity, name, patch, namespace=namespace, patch_type=PatchType.MERGE)
 
     async def add_finalizer(self, body: Body) -> Body:
         """Add our finalizer. Conflict when the object changed since `body`."""

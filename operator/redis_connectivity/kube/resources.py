@@ -1,14 +1,14 @@
-"""The RedisConnectivity resource as the Kubernetes client knows it."""
+"""The resources as the Kubernetes client knows them."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-from lightkube.generic_resource import create_namespaced_resource
+from lightkube.generic_resource import create_global_resource, create_namespaced_resource
 
-from redis_connectivity.api.base import GROUP, KIND, PLURAL, VERSION
+from redis_connectivity.api.base import GROUP, KIND, PLURAL, POLICY_KIND, POLICY_PLURAL, VERSION
 
-__all__ = ["FIELD_MANAGER", "Body", "Connectivity"]
+__all__ = ["FIELD_MANAGER", "Body", "Connectivity", "ConnectivityPolicy"]
 
 #: Who owns the fields that we apply.
 FIELD_MANAGER: Final = "redis-connectivity"
@@ -17,3 +17,4 @@ FIELD_MANAGER: Final = "redis-connectivity"
 Body = dict[str, Any]
 
 Connectivity = create_namespaced_resource(GROUP, VERSION, KIND, PLURAL)
+ConnectivityPolicy = create_global_resource(GROUP, VERSION, POLICY_KIND, POLICY_PLURAL)

@@ -1,56 +1,47 @@
-"""The check itself: a TCP connection, then PING, with one deadline and an exact failure."""
+"""The probe itself: a chain of checks with one deadline, which ends at the first failure, with an exact reason."""
 
 from __future__ import annotations
 
 import asyncio
-import errno
 import functools
 import importlib.metadata
-import os
-import socket
 import time
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from ipaddress import AddressValueError, IPv4Address
+from ipaddress import IPv4Address
 from typing import Final
 
+from redis_connectivity.probes.http import http
 from redis_connectivity.probes.model import (
+    MAX_MESSAGE,
+    PROBER_STEP,
     FailureCode,
+    HttpCheck,
+    PingCheck,
     ProbeAnswer,
+    ProbeCheck,
     ProbeFailure,
     ProbeRequest,
     ProberInfo,
     ProbeStep,
+    TcpCheck,
 )
-from redis_connectivity.probes.ping import PING_ERRORS, failure_of, ping
+from redis_connectivity.probes.reach import (
+    CheckFailed,
+    Deadline,
+    Dial,
+    Guard,
+    Reach,
+    Resolve,
+    open_tcp,
+    resolve_ipv4,
+)
+from redis_connectivity.probes.readwrite import read_write
+from redis_connectivity.probes.redislink import RedisLink
 
 __all__ = ["Dial", "Guard", "Resolve", "check", "open_tcp", "prober_info", "resolve_ipv4"]
 
-#: Opens a byte stream to an IPv4 address and port; raises OSError (its errno decides the failure code).
-#: The caller owns the deadline: a dial waits for as long as it is let.
-Dial = Callable[[str, int], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
-#: Turns a DNS name into an IPv4 address; raises OSError.
-Resolve = Callable[[str], Awaitable[IPv4Address]]
-#: Says why an address may not be connected to, or None where it may.
-Guard = Callable[[IPv4Address], str | None]
-
-_UNREACHABLE: Final = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN})
-_RESET: Final = frozenset({errno.ECONNRESET, errno.ECONNABORTED, errno.EPIPE})
-_STREAM_LIMIT: Final = 64 * 1024
-
-
-async def open_tcp(address: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """The usual dial: a TCP connection from this process' own network."""
-    return await asyncio.open_connection(address, port, family=socket.AF_INET, limit=_STREAM_LIMIT)
-
-
-async def resolve_ipv4(name: str) -> IPv4Address:
-    """The first IPv4 address that this process' resolver has for a name; raises OSError when it has none."""
-    loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(name, None, family=socket.AF_INET, type=socket.SOCK_STREAM)
-    if not found:
-        raise socket.gaierror(socket.EAI_NONAME, "the name has no IPv4 address")
-    return IPv4Address(found[0][4][0])
+#: Nodes of a cluster that are asked at the same time.
+_NODES_AT_ONCE: Final = 16
 
 
 async def check(
@@ -61,48 +52,43 @@ async def check(
     guard: Guard | None = None,
     via: str = "process",
 ) -> ProbeAnswer:
-    """Connect, PING and say what happened; never raises for what a network or a server can do.
+    """Make the checks and say what happened; never raises for what a network or a server can do.
 
-    The name is resolved once, `guard` judges that very address, and that very address is dialled: a name that
-    answers differently the second time gains nothing. `via` is told back as `prober.via`.
+    The target's name is resolved once, `guard` judges that very address, and that very address is dialled. `via` is
+    told back as `prober.via`.
     """
-    return await _Check(request, dial, resolve, guard, via).run()
+    return await _Probe(request, Reach(dial, resolve, guard), via).run()
 
 
-class _Failed(Exception):
-    """Ends the check with its verdict."""
-
-    def __init__(self, failure: ProbeFailure) -> None:
-        super().__init__(failure.message)
-        self.failure = failure
+class _NotAllowed(Exception):
+    """The prober may not connect to the target."""
 
 
-class _Check:
-    """One check on its way: the deadline, and the steps done so far."""
+class _Probe:
+    """One probe on its way: the deadline, the connections to Redis, and the steps done so far."""
 
-    def __init__(self, request: ProbeRequest, dial: Dial, resolve: Resolve, guard: Guard | None, via: str) -> None:
+    def __init__(self, request: ProbeRequest, reach: Reach, via: str) -> None:
         self.request = request
-        self.dial = dial
-        self.resolve = resolve
-        self.guard = guard
+        self.reach = reach
         self.via = via
         self.steps: list[ProbeStep] = []
         self.observed_at = datetime.now(UTC)
         self.started = time.perf_counter()
-        self.deadline = asyncio.get_running_loop().time() + request.timeout_seconds
+        self.deadline = Deadline.after(request.timeout_seconds)
+        self.links: list[RedisLink] = []
 
     async def run(self) -> ProbeAnswer:
         failure: ProbeFailure | None = None
         try:
-            address = await self._address()
-            reader, writer = await self._tcp(address)
-            try:
-                await self._redis_ping(reader, writer)
-            finally:
-                # An abort, not a close: the verdict is out, and a hanging peer must not hold the socket.
-                writer.transport.abort()
-        except _Failed as failed:
-            failure = failed.failure
+            for one in self.request.checks:
+                failure = await self._step(one)
+                if failure is not None:
+                    break
+        except _NotAllowed as refused:
+            failure = ProbeFailure(step=PROBER_STEP, code=FailureCode.TARGET_NOT_ALLOWED, message=str(refused))
+        finally:
+            for link in self.links:
+                link.close()
         return ProbeAnswer(
             ok=failure is None,
             steps=tuple(self.steps),
@@ -112,77 +98,88 @@ class _Check:
             prober=prober_info(self.via),
         )
 
-    async def _address(self) -> IPv4Address:
-        host = self.request.host
-        try:
-            address = IPv4Address(host)
-        except AddressValueError:
-            address = await self._resolved(host)
-        refusal = self.guard(address) if self.guard else None
-        if refusal is not None:
-            raise _Failed(ProbeFailure(step="prober", code=FailureCode.TARGET_NOT_ALLOWED, message=refusal))
-        return address
-
-    async def _resolved(self, name: str) -> IPv4Address:
-        try:
-            async with asyncio.timeout_at(self.deadline):
-                return await self.resolve(name)
-        except TimeoutError:
-            raise self._failed_tcp(
-                FailureCode.RESOLVE_FAILED, f"DNS gave no answer for {name} within {self._timeout}"
-            ) from None
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise self._failed_tcp(FailureCode.RESOLVE_FAILED, f"cannot resolve {name}: {reason}") from error
-
-    async def _tcp(self, address: IPv4Address) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        target = f"{address}:{self.request.port}"
+    async def _step(self, one: ProbeCheck) -> ProbeFailure | None:
         started = time.perf_counter()
+        failure: ProbeFailure | None = None
         try:
-            async with asyncio.timeout_at(self.deadline):
-                stream = await self.dial(str(address), self.request.port)
-        except OSError as error:  # TimeoutError is one too: ours, or the kernel's own (ETIMEDOUT)
-            code, message = self._dial_failure(error, target)
-            raise self._failed_tcp(code, message, time.perf_counter() - started) from error
-        self.steps.append(ProbeStep(name="tcp", ok=True, seconds=time.perf_counter() - started))
-        return stream
-
-    async def _redis_ping(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        target = f"{self.request.host}:{self.request.port}"
-        started = time.perf_counter()
-        failed: tuple[FailureCode, str] | None = None
-        try:
-            async with asyncio.timeout_at(self.deadline):
-                failed = await ping(reader, writer, target)
-        except TimeoutError:
-            failed = FailureCode.READ_TIMEOUT, f"{target} took the connection and left PING without an answer"
-        except PING_ERRORS as error:
-            failed = failure_of(error, target)
+            await self._make(one, self.deadline.within(one.timeout_seconds))
+        except CheckFailed as failed:
+            failure = ProbeFailure(step=one.name, code=failed.code, message=self._told(failed.message))
         seconds = time.perf_counter() - started
-        self.steps.append(ProbeStep(name="redisPing", ok=failed is None, seconds=seconds))
-        if failed is not None:
-            code, message = failed
-            raise _Failed(ProbeFailure(step="redisPing", code=code, message=message[:1000]))
+        self.steps.append(ProbeStep(name=one.name, ok=failure is None, seconds=seconds))
+        return failure
 
-    def _dial_failure(self, error: OSError, target: str) -> tuple[FailureCode, str]:
-        if isinstance(error, TimeoutError):
-            return FailureCode.CONNECT_TIMEOUT, f"no answer from {target} within {self._timeout}"
-        reason = os.strerror(error.errno) if error.errno else str(error)
-        if isinstance(error, ConnectionRefusedError):
-            return FailureCode.CONNECTION_REFUSED, f"{target} refused the connection: nothing listens there"
-        if error.errno in _UNREACHABLE:
-            return FailureCode.NETWORK_UNREACHABLE, f"no way to {target}: {reason}"
-        if error.errno in _RESET or isinstance(error, ConnectionError):
-            return FailureCode.CONNECTION_RESET, f"{target} broke the connection off: {reason}"
-        return FailureCode.PROBER_FAULT, f"cannot open a connection to {target}: {reason}"
+    async def _make(self, one: ProbeCheck, deadline: Deadline) -> None:
+        if isinstance(one, HttpCheck):
+            await http(one, self.reach, deadline)
+            return
+        link = await self._link(deadline)
+        if isinstance(one, TcpCheck):
+            await link.open(deadline)
+        elif isinstance(one, PingCheck):
+            await link.ping(deadline)
+            if self.request.cluster:
+                await self._ping_nodes(link, deadline)
+        else:
 
-    def _failed_tcp(self, code: FailureCode, message: str, seconds: float = 0.0) -> _Failed:
-        self.steps.append(ProbeStep(name="tcp", ok=False, seconds=seconds))
-        return _Failed(ProbeFailure(step="tcp", code=code, message=message[:1000]))
+            async def to_node(host: str, port: int) -> RedisLink:
+                return await self._node(host, port, deadline)
 
-    @property
-    def _timeout(self) -> str:
-        return f"{self.request.timeout_seconds:g} s"
+            await read_write(link, one.key_prefix, deadline, to_node if self.request.cluster else None)
+
+    async def _link(self, deadline: Deadline) -> RedisLink:
+        """The connection to the target, which the checks of Redis share."""
+        if not self.links:
+            host = self.request.host
+            address = await self.reach.address(host, deadline)
+            refusal = self.reach.refusal(address)
+            if refusal is not None:
+                raise _NotAllowed(refusal)
+            self._open(host, address, self.request.port)
+        return self.links[0]
+
+    async def _node(self, host: str, port: int, deadline: Deadline) -> RedisLink:
+        """A connection to a node of the cluster, spoken to as the target is."""
+        for link in self.links:
+            if (link.host, link.port) == (host, port):
+                return link
+        address = await self.reach.address(host, deadline)
+        refusal = self.reach.refusal(address)
+        if refusal is not None:
+            raise CheckFailed(FailureCode.TARGET_NOT_ALLOWED, f"node {host}:{port}: {refusal}")
+        return self._open(host, address, port)
+
+    def _open(self, host: str, address: IPv4Address, port: int) -> RedisLink:
+        link = RedisLink(self.reach, host, address, port, self.request.tls, self.request.auth)
+        self.links.append(link)
+        return link
+
+    async def _ping_nodes(self, link: RedisLink, deadline: Deadline) -> None:
+        """Every primary must answer: a cluster of which only the entry is reachable serves no client."""
+        talk = await link.ready(deadline)
+        nodes = await talk.slots(deadline)
+        if not nodes:
+            raise CheckFailed(FailureCode.CLUSTER_DOWN, f"{link.target} answered that no node serves any slot")
+        places = asyncio.Semaphore(_NODES_AT_ONCE)
+
+        async def ping(host: str, port: int) -> None:
+            async with places:
+                await (await self._node(host or link.host, port, deadline)).ping(deadline)
+
+        results = await asyncio.gather(*(ping(host, port) for host, port in nodes), return_exceptions=True)
+        for (host, port), result in zip(nodes, results, strict=True):
+            if isinstance(result, CheckFailed):
+                raise CheckFailed(result.code, f"node {host or link.host}:{port} of the cluster: {result.message}")
+            if isinstance(result, BaseException):
+                raise result
+
+    def _told(self, message: str) -> str:
+        """A message without what is secret: servers repeat the user's name, and may repeat anything."""
+        if self.request.auth is not None:
+            for secret in (self.request.auth.password, self.request.auth.username):
+                if secret is not None:
+                    message = message.replace(secret.get_secret_value(), "***")
+        return message[:MAX_MESSAGE]
 
 
 @functools.cache

@@ -10,8 +10,9 @@ from typing import Final
 import aiohttp
 from pydantic import ValidationError
 
+from redis_connectivity.api.access import check_safe_way
 from redis_connectivity.probes.check import prober_info
-from redis_connectivity.probes.model import FailureCode, ProbeAnswer, ProbeFailure, ProbeRequest
+from redis_connectivity.probes.model import MAX_MESSAGE, FailureCode, ProbeAnswer, ProbeFailure, ProbeRequest
 
 __all__ = ["ASKING_MARGIN_SECONDS", "PROBE_PATH", "ask"]
 
@@ -48,13 +49,15 @@ async def ask(
     started = time.perf_counter()
     observed_at = datetime.now(UTC)
     try:
+        if request.auth is not None or headers:
+            check_safe_way(prober_url)
         return await _exchange(prober_url.rstrip("/") + PROBE_PATH, request, session, seconds, headers)
     except _Unusable as unusable:
         code, message = unusable.code, str(unusable)
+    except ValueError as error:  # aiohttp.InvalidURL is one too
+        code, message = FailureCode.PROBER_UNAVAILABLE, f"{prober_url!r} is no usable URL: {error}"
     except TimeoutError:
         code, message = FailureCode.PROBER_TIMEOUT, f"{prober_url} did not answer within {seconds:g} s"
-    except aiohttp.InvalidURL as error:
-        code, message = FailureCode.PROBER_UNAVAILABLE, f"{prober_url!r} is no usable URL: {error}"
     except (aiohttp.ClientError, OSError) as error:
         code, message = (
             FailureCode.PROBER_UNAVAILABLE,
@@ -64,7 +67,7 @@ async def ask(
         ok=False,
         steps=(),
         latency_seconds=time.perf_counter() - started,
-        failure=ProbeFailure(step="prober", code=code, message=message[:1000]),
+        failure=ProbeFailure(step="prober", code=code, message=message[:MAX_MESSAGE]),
         observed_at=observed_at,
         prober=prober_info("unknown"),
     )
@@ -79,7 +82,7 @@ async def _exchange(
 ) -> ProbeAnswer:
     async with session.post(
         url,
-        data=request.model_dump_json(),
+        data=request.wire(),
         headers={"Content-Type": "application/json", **(headers or {})},
         timeout=aiohttp.ClientTimeout(total=seconds),
         allow_redirects=False,  # a redirect is a login page's or a proxy's, never a prober's
@@ -90,12 +93,17 @@ async def _exchange(
         if response.status != 200:
             raise _Unusable(FailureCode.PROBER_REFUSED, _told(url, response.status, body))
     try:
-        return ProbeAnswer.model_validate_json(body)
+        answer = ProbeAnswer.model_validate_json(body)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"])) or "body"
         message = f"{url} answered 200 with what is no probe answer: {where}: {first['msg']}"
         raise _Unusable(FailureCode.PROBER_INVALID_ANSWER, message) from error
+    asked = [check.name for check in request.checks]
+    if [step.name for step in answer.steps] != asked[: len(answer.steps)]:
+        message = f"{url} answered about other checks than it was asked for"
+        raise _Unusable(FailureCode.PROBER_INVALID_ANSWER, message)
+    return answer
 
 
 async def _body(response: aiohttp.ClientResponse) -> bytes:

@@ -1,16 +1,13 @@
-"""What a prober is asked and what it answers; the only home of the probe's failure codes.
+"""What a prober is asked and what it answers.
 
 Field names are camelCase on the wire. All times are seconds, all timestamps RFC 3339 in UTC.
 """
 
 from __future__ import annotations
 
-import enum
 import re
-from collections.abc import Mapping
 from datetime import datetime
 from ipaddress import AddressValueError, IPv4Address
-from types import MappingProxyType
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import (
@@ -20,22 +17,43 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
+    SecretStr,
+    SerializationInfo,
+    StringConstraints,
+    field_serializer,
     model_validator,
 )
 from pydantic.alias_generators import to_camel
 
+from redis_connectivity.api import limits
+from redis_connectivity.api.checks import CHECKS_MAX, HttpMethod
+from redis_connectivity.api.form import Form
+from redis_connectivity.probes.codes import MEANINGS, FailureCode
+
 __all__ = [
+    "DEFAULT_CHECKS",
     "DEFAULT_TIMEOUT_SECONDS",
+    "MAX_CERTIFICATES",
+    "MAX_MESSAGE",
+    "MAX_PASSWORD",
     "MAX_TIMEOUT_SECONDS",
+    "MAX_USERNAME",
     "MEANINGS",
     "MIN_TIMEOUT_SECONDS",
+    "PROBER_STEP",
+    "Credentials",
     "FailureCode",
+    "HttpCheck",
+    "PingCheck",
     "ProbeAnswer",
+    "ProbeCheck",
     "ProbeFailure",
     "ProbeRequest",
     "ProbeStep",
     "ProberInfo",
-    "StepName",
+    "ReadWriteCheck",
+    "TcpCheck",
+    "TlsOptions",
 ]
 
 MIN_TIMEOUT_SECONDS: Final = 0.1
@@ -45,59 +63,13 @@ _MAX_DNS_NAME: Final = 253
 _LABEL: Final = re.compile(r"^[a-z0-9_](?:[-a-z0-9_]{0,61}[a-z0-9_])?$")
 
 
-class FailureCode(enum.StrEnum):
-    """Why a probe failed: a closed vocabulary. `MEANINGS` says what each one proves."""
-
-    RESOLVE_FAILED = "ResolveFailed"
-    CONNECT_TIMEOUT = "ConnectTimeout"
-    CONNECTION_REFUSED = "ConnectionRefused"
-    NETWORK_UNREACHABLE = "NetworkUnreachable"
-    CONNECTION_RESET = "ConnectionReset"
-    READ_TIMEOUT = "ReadTimeout"
-    NOT_REDIS = "NotRedis"
-    AUTHENTICATION_REQUIRED = "AuthenticationRequired"
-    WRONG_PASSWORD = "WrongPassword"  # noqa: S105 - a code, no secret
-    TOO_MANY_CLIENTS = "TooManyClients"
-    LOADING = "Loading"
-    PROTECTED_MODE = "ProtectedMode"
-    SERVER_ERROR = "ServerError"
-    PROTOCOL_ERROR = "ProtocolError"
-    TARGET_NOT_ALLOWED = "TargetNotAllowed"
-    PROBER_UNAVAILABLE = "ProberUnavailable"
-    PROBER_TIMEOUT = "ProberTimeout"
-    PROBER_REFUSED = "ProberRefused"
-    PROBER_INVALID_ANSWER = "ProberInvalidAnswer"
-    PROBER_FAULT = "ProberFault"
-
-
-#: What each failure code proves about the path, in one sentence for people.
-MEANINGS: Final[Mapping[FailureCode, str]] = MappingProxyType(
-    {
-        FailureCode.RESOLVE_FAILED: "The name has no IPv4 address where the prober runs, or DNS is too slow.",
-        FailureCode.CONNECT_TIMEOUT: "No answer to the TCP handshake: a firewall drops it, or no host is there.",
-        FailureCode.CONNECTION_REFUSED: "Packets reach the host, and nothing listens on that port.",
-        FailureCode.NETWORK_UNREACHABLE: "The prober has no route to the address, or a router said so.",
-        FailureCode.CONNECTION_RESET: "The TCP connection was made, then broken off before PING's answer.",
-        FailureCode.READ_TIMEOUT: "The TCP connection was made, then silence: the server hangs or wants TLS.",
-        FailureCode.NOT_REDIS: "What listens there does not speak Redis' protocol (or only inside TLS).",
-        FailureCode.AUTHENTICATION_REQUIRED: "Redis answered: the network is fine, a password is needed.",
-        FailureCode.WRONG_PASSWORD: "Redis answered: the network is fine, the password is not.",
-        FailureCode.TOO_MANY_CLIENTS: "Redis answered that its maxclients limit is reached.",
-        FailureCode.LOADING: "Redis answered that it is still loading its data set.",
-        FailureCode.PROTECTED_MODE: "Redis answered that protected mode lets only its own host in.",
-        FailureCode.SERVER_ERROR: "Redis answered PING with another error; the message carries it.",
-        FailureCode.PROTOCOL_ERROR: "The answer was in Redis' protocol, but neither PONG nor an error.",
-        FailureCode.TARGET_NOT_ALLOWED: "The prober may not connect there (see its --allow), and did not.",
-        FailureCode.PROBER_UNAVAILABLE: "The prober is out of reach, overloaded or failing (HTTP 429, 5xx).",
-        FailureCode.PROBER_TIMEOUT: "The prober did not answer in time, so nothing is known about Redis.",
-        FailureCode.PROBER_REFUSED: "The prober's HTTP endpoint turned the request down (HTTP 3xx or 4xx).",
-        FailureCode.PROBER_INVALID_ANSWER: "What answered at the prober's URL is no prober of this version.",
-        FailureCode.PROBER_FAULT: "The prober itself could not open a connection (no free descriptor, say).",
-    }
-)
-
-#: Steps of the check, in order.
-StepName = Literal["tcp", "redisPing"]
+#: The step of a failure for which no packet was sent to Redis at all.
+PROBER_STEP: Final = "prober"
+#: Greatest lengths of what goes along, and of a failure's message: characters.
+MAX_CERTIFICATES: Final = 64 * 1024
+MAX_PASSWORD: Final = 8192
+MAX_USERNAME: Final = 1024
+MAX_MESSAGE: Final = 1000
 
 
 class _Wire(BaseModel):
@@ -132,18 +104,120 @@ def _rfc3339(at: datetime) -> str:
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+Timeout = Annotated[float, Field(strict=True, ge=MIN_TIMEOUT_SECONDS, le=MAX_TIMEOUT_SECONDS)]
+
+
+class _Check(_Wire):
+    #: Its own deadline; without one, what is left of the probe's.
+    timeout_seconds: Timeout | None = None
+
+
+class TcpCheck(_Check):
+    """A TCP connection opens."""
+
+    kind: Literal["tcp"] = "tcp"
+
+    @property
+    def name(self) -> str:
+        """What steps call it."""
+        return self.kind
+
+
+class PingCheck(_Check):
+    """Redis answers PING, inside TLS and after AUTH where they are asked for."""
+
+    kind: Literal["redisPing"] = "redisPing"
+
+    @property
+    def name(self) -> str:
+        """What steps call it."""
+        return self.kind
+
+
+class ReadWriteCheck(_Check):
+    """A random key that expires is written, read back and deleted."""
+
+    kind: Literal["redisReadWrite"] = "redisReadWrite"
+    key_prefix: Annotated[str, StringConstraints(pattern=limits.REDIS_KEY_PREFIX_PATTERN)]
+
+    @property
+    def name(self) -> str:
+        """What steps call it."""
+        return self.kind
+
+
+class HttpCheck(_Check):
+    """A service answers a request as expected; redirects are not followed."""
+
+    kind: Literal["http"] = "http"
+    name: Annotated[str, StringConstraints(max_length=63), Form(limits.CHECK_NAME_PATTERN, "must be a DNS label")]
+    url: Annotated[str, StringConstraints(max_length=2048), Form(limits.CHECK_URL_PATTERN, "must be an http(s) URL")]
+    method: HttpMethod = HttpMethod.GET
+    body: Annotated[str, StringConstraints(max_length=4096)] | None = None
+    expect_status: Annotated[int, Field(strict=True, ge=100, le=599)] = 200
+    expect_body: Annotated[str, StringConstraints(min_length=1, max_length=1024)] | None = None
+
+
+ProbeCheck = Annotated[TcpCheck | PingCheck | ReadWriteCheck | HttpCheck, Field(discriminator="kind")]
+
+#: What is done where the request says nothing.
+DEFAULT_CHECKS: Final = (TcpCheck(), PingCheck())
+
+
+class TlsOptions(_Wire):
+    """How to speak TLS: CA certificates (PEM) instead of the system's, and the name that the server must have.
+
+    Without a name it must carry the target's address. `verify_name` false leaves names alone: a CA that signs for one
+    server only proves enough.
+    """
+
+    ca_certificates: Annotated[str, StringConstraints(max_length=MAX_CERTIFICATES)] | None = None
+    server_name: Annotated[str, StringConstraints(max_length=_MAX_DNS_NAME)] | None = None
+    verify_name: bool = True
+
+
+class Credentials(_Wire):
+    """Whom to AUTH as. Both are secret: they show in no text made of this but `ProbeRequest.wire`."""
+
+    username: Annotated[SecretStr, Field(min_length=1, max_length=MAX_USERNAME)] | None = None
+    password: Annotated[SecretStr, Field(min_length=1, max_length=MAX_PASSWORD)]
+
+    @field_serializer("username", "password", when_used="json")
+    def _told(self, value: SecretStr | None, info: SerializationInfo) -> str | None:
+        if value is None:
+            return None
+        return value.get_secret_value() if (info.context or {}).get("reveal") else str(value)
+
+
 class ProbeRequest(_Wire):
-    """One check to do: connect to `host`:`port` and PING, all within `timeout_seconds`."""
+    """One probe to make of `host`:`port`: the checks in order, up to the first failure, all within `timeout_seconds`.
+
+    `cluster`: the target is the entry to a Redis Cluster, whose nodes belong to it.
+    """
 
     host: Annotated[str, Field(min_length=1, max_length=_MAX_DNS_NAME + 1), AfterValidator(_host)]
     port: Annotated[int, Field(ge=1, le=65535, strict=True)]
-    timeout_seconds: Annotated[float, Field(strict=True, ge=MIN_TIMEOUT_SECONDS, le=MAX_TIMEOUT_SECONDS)] = (
-        DEFAULT_TIMEOUT_SECONDS
-    )
+    timeout_seconds: Timeout = DEFAULT_TIMEOUT_SECONDS
+    tls: TlsOptions | None = None
+    auth: Credentials | None = None
+    cluster: bool = False
+    checks: Annotated[tuple[ProbeCheck, ...], Field(min_length=1, max_length=CHECKS_MAX)] = DEFAULT_CHECKS
+
+    def wire(self) -> str:
+        """The request as a prober takes it, passwords included. What is not asked for is left out: older ones live."""
+        usual = {
+            name
+            for name, otherwise in (("cluster", False), ("checks", DEFAULT_CHECKS))
+            if getattr(self, name) == otherwise
+        }
+        return self.model_dump_json(exclude_none=True, exclude=usual, context={"reveal": True})
+
+
+StepName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][-A-Za-z0-9]{0,62}$")]
 
 
 class ProbeStep(_Wire):
-    """One step that was tried, whether it held, and the seconds it took (`tcp` without name resolution)."""
+    """One check that was tried, whether it held, and the seconds it took."""
 
     name: StepName
     ok: bool
@@ -153,9 +227,9 @@ class ProbeStep(_Wire):
 class ProbeFailure(_Wire):
     """The first thing that went wrong. Step `prober` means that no packet was sent to Redis at all."""
 
-    step: Literal["prober", "tcp", "redisPing"]
+    step: StepName
     code: FailureCode
-    message: Annotated[str, Field(min_length=1, max_length=1000)]
+    message: Annotated[str, Field(min_length=1, max_length=MAX_MESSAGE)]
 
 
 class ProberInfo(_Wire):
@@ -184,6 +258,8 @@ class ProbeAnswer(_Wire):
             raise ValueError("an answer is ok exactly when it has no failure")
         if self.ok and not (self.steps and all(step.ok for step in self.steps)):
             raise ValueError("an answer that is ok has only steps that are ok, and at least one")
-        if [step.name for step in self.steps] != ["tcp", "redisPing"][: len(self.steps)]:
-            raise ValueError("steps are tcp, then redisPing")
+        if not all(step.ok for step in self.steps[:-1]):
+            raise ValueError("the first step that fails is the last")
+        if len({step.name for step in self.steps}) != len(self.steps):
+            raise ValueError("each step is told once")
         return self

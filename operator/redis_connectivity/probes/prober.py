@@ -1,4 +1,4 @@
-"""The prober: a small HTTP service that checks a Redis target from where it runs, such as Cloud Run.
+"""The prober: a small HTTP service that checks a Redis target, and services next to it, from where it runs.
 
 `POST /v1/probe` takes a ProbeRequest and answers 200 with a ProbeAnswer, whatever the verdict. Anything else is
 about the request itself: 400 (body is no ProbeRequest), 413 (too big), 429 (too many checks at once).
@@ -35,7 +35,8 @@ PRIVATE_RANGES: Final = tuple(
 _LINK_LOCAL: Final = IPv4Network("169.254.0.0/16")
 DEFAULT_PORT: Final = 8080
 DEFAULT_CONCURRENCY: Final = 64
-_MAX_BODY_BYTES: Final = 4096
+#: CA certificates and ten checks with a body each fit.
+_MAX_BODY_BYTES: Final = 192 * 1024
 _SHUTDOWN_SECONDS: Final = 8.0  # Cloud Run kills 10 s after SIGTERM
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -92,8 +93,9 @@ class _Prober:
         return web.json_response(
             {
                 "service": "redis-connectivity prober",
-                "does": "POST /v1/probe connects to a Redis target and PINGs it, with a deadline",
+                "does": "POST /v1/probe makes a chain of checks on a Redis target, with a deadline",
                 "request": {"host": "10.0.0.3", "port": 6379, "timeoutSeconds": 5},
+                "checks": ["tcp", "redisPing", "redisReadWrite", "http"],
                 "prober": prober_info(self.via).model_dump(),
             }
         )

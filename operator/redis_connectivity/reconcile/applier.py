@@ -32,7 +32,8 @@ from redis_connectivity.core.actions import (
 from redis_connectivity.core.cloudvalues import Connector, ConnectorState, FirewallRule
 from redis_connectivity.core.drift import applied_form, rule_fields
 from redis_connectivity.core.identity import ResourceId
-from redis_connectivity.core.ledger import ClaimState, ConnectorClaim, ConnectorOperation, Ledger, PendingRuleWrite
+from redis_connectivity.core.ledger import ClaimState, ConnectorOperation, Ledger, PendingRuleWrite
+from redis_connectivity.core.lineage import claiming, giving_up
 from redis_connectivity.core.plan_firewall import own_rules
 
 __all__ = ["Applier", "Apply", "StaleObservationError"]
@@ -155,7 +156,8 @@ class Applier:
             await self._forget_pending(rule.name, to)
             raise
         # What we meant to write, with Google's id: a difference to what is there now is somebody else's.
-        done = {} if fresh is None else {rule.name: applied_form(replace(rule, id=fresh.id))}
+        form = applied_form(replace(rule, id=fresh.id if fresh else ""))
+        done = {} if fresh is None else {rule.name: form.model_copy(update={"at": self._now()})}
         await to.record(
             lambda ledger: {
                 "applied": {**ledger.applied, **done},
@@ -207,12 +209,13 @@ class Applier:
             network=action.network,
             ip_cidr_range=action.want.ip_cidr_range,
             subnet=action.want.subnet or "",
+            subnet_project=action.subnet_project,
             machine_type=action.want.machine_type,
             min_instances=low,
             max_instances=high,
         )
         before = to.ledger
-        await self._begin(to, "create", claim=ConnectorClaim(connector=action.connector, state=ClaimState.INTENDED))
+        await self._begin(to, "create", action.connector, "", **claiming(before, action.connector, ClaimState.INTENDED))
         self._may_write()
         try:
             operation = await self._cloud.create_connector(connector, lane=to.lane)
@@ -220,20 +223,20 @@ class Applier:
             raise  # it may have happened: the ledger says that it was meant to
         except CloudError as error:
             # Google refused, so nothing was made. AlreadyExists: somebody was faster, and it is theirs.
-            await to.record(lambda _: {"claim": before.claim, "operation": None})
+            kept = {"claim": before.claim, "retiring": before.retiring, "current": before.current}
+            await to.record(lambda _: {**kept, "operation": None})
             await self._cloud.fresh_connector(project, region, name, to.lane)
             if isinstance(error, Conflict):
                 raise StaleObservationError(f"connector {name} was made by somebody else just now") from error
             raise
-        await self._begin(
-            to, "create", operation, claim=ConnectorClaim(connector=action.connector, state=ClaimState.CONFIRMED)
-        )
+        confirmed = claiming(to.ledger, action.connector, ClaimState.CONFIRMED)
+        await self._begin(to, "create", action.connector, operation, **confirmed)
         await self._cloud.fresh_connector(project, region, name, to.lane)
 
     async def _patch_connector(self, action: PatchConnector, to: Apply) -> None:
         connector = action.connector
         low, high = action.counts or (connector.min_instances, connector.max_instances)
-        await self._begin(to, "patch")
+        await self._begin(to, "patch", connector.full_name)
         self._may_write()
         try:
             operation = await self._cloud.patch_connector(
@@ -250,18 +253,18 @@ class Applier:
         except CloudError:
             await to.record(lambda _: {"operation": None})
             raise
-        await self._begin(to, "patch", operation)
+        await self._begin(to, "patch", connector.full_name, operation)
         await self._cloud.fresh_connector(connector.project, connector.region, connector.name, to.lane)
 
     async def _delete_connector(self, connector: Connector, to: Apply) -> None:
-        await self._begin(to, "delete")
+        await self._begin(to, "delete", connector.full_name)
         self._may_write()
         try:
             operation = await self._cloud.delete_connector(
                 connector.project, connector.region, connector.name, lane=to.lane
             )
         except NotFound:
-            await to.record(lambda _: {"operation": None, "claim": None})
+            await to.record(lambda ledger: {"operation": None, **giving_up(ledger, connector.full_name)})
             view = keys.connectors(connector.project, connector.region)
             self._cloud.inventory.patch_local(view, connector.name, None)
             return
@@ -270,16 +273,17 @@ class Applier:
         except CloudError:
             await to.record(lambda _: {"operation": None})
             raise
-        await self._begin(to, "delete", operation)
+        await self._begin(to, "delete", connector.full_name, operation)
         await self._cloud.fresh_connector(connector.project, connector.region, connector.name, to.lane)
 
     async def _begin(
         self,
         to: Apply,
         kind: Literal["create", "patch", "delete"],
+        connector: str,
         name: str = "",
         **changes: object,
     ) -> None:
         """Record a connector operation: before the call without a name, after its answer with one."""
-        operation = ConnectorOperation(kind=kind, name=name, started=self._now())
+        operation = ConnectorOperation(kind=kind, name=name, started=self._now(), connector=connector)
         await to.record(lambda _: {"operation": operation, **changes})

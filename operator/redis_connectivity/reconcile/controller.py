@@ -5,23 +5,27 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 import structlog
 
+from redis_connectivity.api.conditions import ConditionType
 from redis_connectivity.cloud.facade import GoogleCloud
 from redis_connectivity.cloud.keys import AnyKey
 from redis_connectivity.cloud.lanes import Lane
 from redis_connectivity.cloud.snapshot import AnySnapshot
+from redis_connectivity.core.guardrails import Policy
 from redis_connectivity.core.timing import backoff_delay
 from redis_connectivity.kube.errors import Gone, KubeConflict, KubeError
 from redis_connectivity.kube.lease import NotLeader
 from redis_connectivity.metrics import Metrics
 from redis_connectivity.reconcile.explain import is_transient
+from redis_connectivity.reconcile.outcome import TryAgain
 from redis_connectivity.reconcile.queue import WorkQueue
-from redis_connectivity.reconcile.reconciler import Reconciler, TryAgain
+from redis_connectivity.reconcile.reconciler import Reconciler
 from redis_connectivity.reconcile.store import Body, Key, ResourceStore
 from redis_connectivity.reconcile.wakeups import concerned
+from redis_connectivity.tracing import Traced, span
 
 __all__ = ["Controller"]
 
@@ -98,9 +102,23 @@ class Controller:
             self._store.forget(key)
             self._queue.add(key, Lane.USER_CHANGE)
 
+    def policies_changed(self, policies: Iterable[Policy]) -> None:
+        """Policies came, went or changed: look at all that they are about."""
+        changed = tuple(policies)
+        for key in self._store:
+            if any(policy.selects(key.namespace) for policy in changed):
+                self._failures.pop(key, None)
+                self._queue.add(key, Lane.USER_CHANGE)
+
     def probe_turned(self, key: Key) -> None:
         """A probe's verdict changed."""
         self._queue.add(key, Lane.REPAIR)
+
+    def wake(self, keys: Iterable[Key]) -> None:
+        """Look at these: what another resource declares matters to them, and it has changed."""
+        for key in keys:
+            self._failures.pop(key, None)
+            self._queue.add(key, Lane.REPAIR)
 
     def everything(self) -> None:
         """Look at all resources, after a change of leader."""
@@ -143,10 +161,14 @@ class Controller:
     async def _one(self, key: Key, lane: Lane) -> None:
         if self._reconciler is None:
             raise RuntimeError("the controller was not started")
+        with span("reconcile", root=True, resource=str(key), lane=lane.name) as traced:
+            await self._reconciled(self._reconciler, key, lane, traced)
+
+    async def _reconciled(self, reconciler: Reconciler, key: Key, lane: Lane, traced: Traced) -> None:
         begun = time.perf_counter()
         retry_after: float | None = None
         try:
-            outcome = await self._reconciler.reconcile(key, lane)
+            outcome = await reconciler.reconcile(key, lane)
         except Gone:
             # Deleted between our look and our write; the watch will say so, or the next list.
             result = "gone"
@@ -172,6 +194,7 @@ class Controller:
         else:
             self._failures.pop(key, None)
             self._metrics.reconciles.labels("ok").inc()
+            traced.ended("ok", ok=True, reason=self._reason_of(key))
             self._metrics.reconcile_seconds.observe(time.perf_counter() - begun)
             if outcome.due_in is not None:
                 self._queue.add(key, Lane.REPAIR, outcome.due_in)
@@ -179,9 +202,15 @@ class Controller:
                 self._queue.add(other, Lane.REPAIR)
             return
         self._metrics.reconciles.labels(result).inc()
+        traced.ended(result, ok=result != "fault", reason=self._reason_of(key))
         self._metrics.reconcile_seconds.observe(time.perf_counter() - begun)
         if result == "gone":
             return
         failures = self._failures[key] = self._failures.get(key, 0) + 1
         delay = max(backoff_delay(failures), retry_after or 0.0) if retry_after is None or failures > 1 else retry_after
         self._queue.add(key, lane, delay * self._rng.uniform(0.8, 1.2))
+
+    def _reason_of(self, key: Key) -> str:
+        """The reason that the resource's Ready gives now; empty where it has none, or is gone."""
+        conditions = ((self._store.get(key) or {}).get("status") or {}).get("conditions", ())
+        return next((str(one["reason"]) for one in conditions if one["type"] == ConditionType.READY.value), "")

@@ -44,7 +44,10 @@ def explain(error: CloudError) -> Unseen:
             text = f"The request quota of project {error.project} is used up; this goes on when it refills."
         return Unseen(Reason.QUOTA_EXHAUSTED, text)
     if isinstance(error, NotFound):
-        text = f"Google does not find project {error.project}: {error.message} Check spec.projectId."
+        text = (
+            f"Google does not find project {error.project}: {error.message}"
+            " Check spec.projectId (of a Shared VPC, spec.network.hostProjectId)."
+        )
         return Unseen(Reason.PROJECT_NOT_FOUND, text)
     if isinstance(error, Invalid | PreconditionFailed | Conflict):
         return Unseen(Reason.REJECTED_BY_GOOGLE, f"Google rejects {error.service}.{error.method}: {error.message}")

@@ -9,7 +9,7 @@ from typing import Literal
 import structlog
 from pydantic import ValidationError
 
-from redis_connectivity.api.conditions import ConditionType
+from redis_connectivity.api.conditions import ConditionType, Reason
 from redis_connectivity.api.status import ConditionStatus, RedisConnectivityStatus
 from redis_connectivity.cloud.errors import CloudError
 from redis_connectivity.core.actions import (
@@ -26,6 +26,7 @@ from redis_connectivity.core.identity import ResourceId
 from redis_connectivity.core.ledger import Ledger
 from redis_connectivity.core.observed import Observed
 from redis_connectivity.core.plan import Plan
+from redis_connectivity.core.plan_prober import CreateProber, DeleteProber, ProberAction, UpdateProber
 from redis_connectivity.core.statusbuild import StatusInput, build_status, has_news
 from redis_connectivity.kube.client import KubeClient
 from redis_connectivity.kube.errors import KubeError
@@ -45,6 +46,9 @@ _REASONS: dict[type, str] = {
     CreateConnector: "ConnectorCreating",
     PatchConnector: "ConnectorUpdating",
     DeleteConnector: "ConnectorDeleting",
+    CreateProber: "ProberCreating",
+    UpdateProber: "ProberUpdating",
+    DeleteProber: "ProberDeleting",
 }
 
 
@@ -109,6 +113,8 @@ class Reporter:
                 observed=observed,
                 plan=plan,
                 probe=self._probes.memory(key),
+                circuit=self._probes.circuit(key),
+                windows=self._probes.windows(key),
                 generation=generation,
                 previous=self.previous(body),
                 now=self._now(),
@@ -134,17 +140,38 @@ class Reporter:
                     owner, "Normal", "DriftRepaired", "Repair", f"{what} is as declared again ({seconds:.1f} s)."
                 )
 
-    def applied(self, owner: ResourceId, action: CloudAction) -> None:
+    def contended(self, owner: ResourceId, before: Ledger, after: Ledger, evidence: str) -> None:
+        """Say once a fight that somebody else keeps undoing what is repaired."""
+        told = {key for key, contest in after.contests.items() if contest.told}
+        if any(key not in before.contests or not before.contests[key].told for key in told):
+            _log.warning("drift.contended", resource=owner.key, evidence=evidence)
+            self._post(owner, "Warning", Reason.DRIFT_CONTENDED, "Repair", evidence)
+
+    def applied(self, owner: ResourceId, action: CloudAction | ProberAction) -> None:
         """Say that an action was carried out (a connector's goes on at Google's)."""
         self._metrics.cloud_writes.labels(type(action).__name__, "ok").inc()
         note = f"{action.summary[:1].upper()}{action.summary[1:]}, because {action.why}."
         self._post(owner, "Normal", _REASONS[type(action)], "Apply", note)
 
-    def failed(self, owner: ResourceId, action: CloudAction, error: CloudError) -> None:
+    def failed(self, owner: ResourceId, action: CloudAction | ProberAction, error: CloudError) -> None:
         """Say that an action could not be carried out."""
         self._metrics.cloud_writes.labels(type(action).__name__, error.kind).inc()
         _log.warning("apply.failed", resource=owner.key, action=action.summary, error=str(error), kind=error.kind)
         self._post(owner, "Warning", "ApplyFailed", "Apply", f"Could not {action.summary}: {error.message}")
+
+    def not_allowed(self, owner: ResourceId, message: str) -> None:
+        """Say that a policy forbids what the resource declares."""
+        _log.warning("policy.violated", resource=owner.key, message=message)
+        self._post(owner, "Warning", Reason.NOT_ALLOWED_BY_POLICY, "Check", message)
+
+    def deletion_blocked(self, owner: ResourceId, message: str) -> None:
+        """Say that a deletion does not get on, why, and what to do."""
+        _log.warning("deletion.blocked", resource=owner.key, message=message)
+        self._post(owner, "Warning", "DeletionBlocked", "Delete", message)
+
+    def released(self, owner: ResourceId, what: str) -> None:
+        """Say what was adopted and stays in the cloud when the resource goes."""
+        self._post(owner, "Normal", "Released", "Delete", what)
 
     def forget(self, key: Key) -> None:
         """The resource is gone."""
@@ -176,6 +203,12 @@ class Reporter:
         )
 
     def _measure(self, key: Key, status: RedisConnectivityStatus) -> None:
+        contended = any(one.reason is Reason.DRIFT_CONTENDED for one in status.conditions)
+        self._metrics.contended.labels(key.namespace, key.name).set(1 if contended else 0)
+        diagnosis = status.diagnosis
+        self._metrics.diagnosed(key.namespace, key.name, diagnosis.code.value if diagnosis else None)
+        circuit = status.probe.circuit if status.probe is not None else None
+        self._metrics.circuit(key.namespace, key.name, circuit.state if circuit is not None else None)
         for condition in status.conditions:
             for value in ConditionStatus:
                 self._metrics.condition.labels(key.namespace, key.name, condition.type.value, value.value).set(

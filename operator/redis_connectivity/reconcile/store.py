@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 __all__ = ["Body", "Key", "ResourceStore"]
@@ -49,6 +49,15 @@ class ResourceStore:
     def __init__(self) -> None:
         self._bodies: dict[Key, Body] = {}
         self._own_status: dict[Key, object] = {}
+        self._listeners: list[Callable[[Key], None]] = []
+
+    def listen(self, listener: Callable[[Key], None]) -> None:
+        """Call `listener` for each resource that appears, changes (its status too) or goes."""
+        self._listeners.append(listener)
+
+    def _tell(self, key: Key) -> None:
+        for listener in self._listeners:
+            listener(key)
 
     def __len__(self) -> int:
         return len(self._bodies)
@@ -72,10 +81,12 @@ class ResourceStore:
             if _version(body) <= _version(before):
                 return None
             self._bodies[key] = body
+            self._tell(key)
             tampered = key in self._own_status and body.get("status") != self._own_status[key]
             return key if tampered or _essence(body) != _essence(before) else None
         self._bodies[key] = body
         self._own_status.pop(key, None)
+        self._tell(key)
         return key
 
     def vanished(self, body: Body) -> Key:
@@ -88,8 +99,9 @@ class ResourceStore:
 
     def forget(self, key: Key) -> None:
         """Drop a resource that is no more."""
-        self._bodies.pop(key, None)
         self._own_status.pop(key, None)
+        if self._bodies.pop(key, None) is not None:
+            self._tell(key)
 
     def wrote(self, body: Body) -> None:
         """The API server's answer to a write of ours."""
@@ -100,6 +112,7 @@ class ResourceStore:
         self._own_status[key] = body.get("status")
         if _version(body) > _version(known):
             self._bodies[key] = body
+            self._tell(key)
 
     def relisted(self, bodies: Iterable[Body]) -> list[Key]:
         """A whole list: the keys to reconcile."""

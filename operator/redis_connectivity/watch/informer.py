@@ -19,7 +19,7 @@ import kopf
 import structlog
 from lightkube.config.kubeconfig import SingleConfig
 
-from redis_connectivity.api.base import GROUP, PLURAL, VERSION
+from redis_connectivity.api.base import GROUP, PLURAL, POLICY_PLURAL, VERSION
 
 __all__ = ["Informer", "WatchNote"]
 
@@ -31,14 +31,15 @@ _STOP_TIMEOUT = 10.0
 
 @dataclass(frozen=True, slots=True)
 class WatchNote:
-    """One event of the watch. `kind` is None for objects of the initial list."""
+    """One event of the watch, of a resource or of a policy. `kind` is None for objects of the initial list."""
 
     kind: Literal["ADDED", "MODIFIED", "DELETED"] | None
     body: dict[str, Any]
+    policy: bool = False
 
 
 class Informer:
-    """Watches RedisConnectivity resources and hands batches of notes to the main loop.
+    """Watches RedisConnectivity resources and policies, and hands batches of notes to the main loop.
 
     `deliver` is called in the loop that called `start`. `failed` tells why the watch ended when nobody stopped it.
     """
@@ -101,6 +102,11 @@ class Informer:
         async def noted(event: kopf.RawEvent, **_: object) -> None:
             self._note(WatchNote(event["type"], dict(event["object"])))  # type: ignore[arg-type]  # kopf types bookmarks and errors too, which no handler gets
 
+        # Where the kind is not installed, kopf says so and watches the other one.
+        @kopf.on.event(GROUP, VERSION, POLICY_PLURAL, registry=registry)
+        async def noted_policy(event: kopf.RawEvent, **_: object) -> None:
+            self._note(WatchNote(event["type"], dict(event["object"]), policy=True))  # type: ignore[arg-type]  # as above
+
         return registry
 
     def _note(self, note: WatchNote) -> None:
@@ -121,7 +127,7 @@ def _settings() -> kopf.OperatorSettings:
     settings.posting.enabled = False
     # With scanning off, list and watch on the resource are all the rights the watch needs.
     settings.scanning.disabled = True
-    # How long kopf gathers events of one object before it calls the handler.
+    # kopf keeps a worker per object for so long after its last event; most objects rest.
     settings.queueing.idle_timeout = 1.0
     return settings
 

@@ -125,6 +125,30 @@ CASES = [
         ("--compute-endpoint (REDIS_CONNECTIVITY_COMPUTE_ENDPOINT): 'ftp://x'", URL),
         env={"REDIS_CONNECTIVITY_COMPUTE_ENDPOINT": "ftp://x"},
     ),
+    Case("plan {folder}/good.yaml -o xml", ("'xml' is not one of 'text', 'json'",), code=2),
+    # --- import
+    Case("import --region us-central1", ("Missing option '--project'",), code=2),
+    Case(
+        "import --project acme-staging --region us-central1 --host-project 12345",
+        ("--host-project", "must be a project's id"),
+        code=2,
+    ),
+    Case("import --project acme-staging", ("Missing option '--region'",), code=2),
+    Case(
+        "import --project Acme --region us-central1",
+        ("--project", "'Acme' must be a project's id, not its number or title"),
+        code=2,
+    ),
+    Case(
+        "import --project acme-staging --region us-central1-a",
+        ("--region", "'us-central1-a' must be a region such as us-central1"),
+        code=2,
+    ),
+    Case(
+        "import --project acme-staging --region us-central1 --namespace=-x",
+        ("--namespace", "'-x' must be a namespace: 1 to 63 characters"),
+        code=2,
+    ),
     # --- run: settings
     *setting("--poll-interval", "abc", NUMBER, code=2),
     *setting("--poll-interval", "0", "greater than or equal to 0.2"),

@@ -79,7 +79,13 @@ async def lab(on_change: OnChange | None = None, **settings: Any) -> AsyncIterat
             emulator.lab.project(project)
             emulator.lab.put("networks", project, ("staging-vpc",), {"autoCreateSubnetworks": False})
         config = CloudConfig(
-            endpoints=Endpoints(compute=emulator.url, vpcaccess=emulator.url, redis=emulator.url),
+            endpoints=Endpoints(
+                compute=emulator.url,
+                vpcaccess=emulator.url,
+                redis=emulator.url,
+                redis_cluster=emulator.url,
+                memorystore=f"{emulator.url}/memorystore",
+            ),
             credentials=CredentialsConfig(mode="anonymous"),
             **settings,
         )

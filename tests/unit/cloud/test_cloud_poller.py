@@ -20,6 +20,7 @@ from redis_connectivity.core.cloudvalues import NetworkRef
 RULES = keys.firewalls("acme")
 NETS = keys.networks("acme")
 POLICIES = keys.effective_policies(NetworkRef("acme", "net"))
+REGION_POLICIES = keys.region_policies(NetworkRef("acme", "net"), "us-central1")
 
 
 class World:
@@ -55,6 +56,15 @@ async def test_each_kind_has_its_pace(world: World) -> None:
     world.poller.set_interest("r", frozenset({RULES, NETS, POLICIES}))
     await world.clock.advance(60.5)
     assert (world.count(RULES), world.count(NETS), world.count(POLICIES)) == (21, 5, 2)
+
+
+async def test_a_regions_policies_are_read_every_five_minutes(world: World) -> None:
+    """Google counts each call as a heavy-weight read."""
+    world.poller.set_interest("r", frozenset({REGION_POLICIES}))
+    await world.clock.advance(299)
+    assert world.count(REGION_POLICIES) == 1
+    await world.clock.advance(2)
+    assert world.count(REGION_POLICIES) == 2
 
 
 async def test_calls_do_not_grow_with_resources(world: World) -> None:
@@ -127,3 +137,11 @@ async def test_nothing_begins_after_the_end(world: World) -> None:
     world.poller.set_interest("a", frozenset({RULES}))
     await world.clock.advance(10)
     assert world.count(RULES) == 0
+
+
+def test_what_google_grants_few_calls_for_has_a_pace_of_its_own() -> None:
+    quick = Pace(interval=0.2)
+    for kind in (Kind.REDIS_CLUSTERS, Kind.VALKEY_INSTANCES):
+        assert quick.of(kind) == 60.0
+        assert Pace(scarce=5.0).of(kind) == 5.0
+    assert quick.of(Kind.REDIS_INSTANCES) == 1.0

@@ -8,7 +8,7 @@ from ipaddress import IPv4Network
 from typing import Any
 
 import pytest
-from google.cloud import compute_v1, redis_v1, vpcaccess_v1
+from google.cloud import compute_v1, memorystore_v1, redis_cluster_v1, redis_v1, vpcaccess_v1
 from google.protobuf import json_format
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,6 +25,7 @@ from redis_connectivity.cloud.translate import (
     subnetwork_from_google,
 )
 from redis_connectivity.cloud.translate_policies import policies_from_google
+from redis_connectivity.cloud.translate_psc import cluster_from_google, trusted, valkey_from_google
 from redis_connectivity.cloud.translate_services import (
     connector_from_google,
     connector_to_google,
@@ -42,6 +43,14 @@ from redis_connectivity.core.cloudvalues import (
     PolicyAction,
     PolicyKind,
     RedisInstanceState,
+)
+from redis_connectivity.core.pscvalues import (
+    Authorization,
+    ConnectionRole,
+    ConnectionStatus,
+    PscConnection,
+    PscState,
+    RedisCluster,
 )
 
 names = st.from_regex(r"[a-z][-a-z0-9]{0,20}[a-z0-9]", fullmatch=True)
@@ -315,6 +324,154 @@ def test_instances_and_states_to_come() -> None:
     assert value.state is RedisInstanceState.UNKNOWN
     assert value.authorized_network is None
     assert value.connect_mode == "DIRECT_PEERING"
+
+
+def test_clusters_with_connections_from_every_field() -> None:
+    states = redis_cluster_v1.PscConnectionStatus
+    network = "projects/acme/global/networks/prod-vpc"
+    cluster = redis_cluster_v1.Cluster(
+        name="projects/p/locations/r/clusters/chat",
+        state=redis_cluster_v1.Cluster.State.ACTIVE,
+        authorization_mode=redis_cluster_v1.AuthorizationMode.AUTH_MODE_IAM_AUTH,
+        transit_encryption_mode=redis_cluster_v1.TransitEncryptionMode.TRANSIT_ENCRYPTION_MODE_SERVER_AUTHENTICATION,
+        discovery_endpoints=[
+            redis_cluster_v1.DiscoveryEndpoint(
+                address="10.9.0.4", port=6379, psc_config=redis_cluster_v1.PscConfig(network=network)
+            )
+        ],
+        psc_connections=[
+            redis_cluster_v1.PscConnection(
+                address="10.9.0.4",
+                network=network,
+                connection_type=redis_cluster_v1.ConnectionType.CONNECTION_TYPE_DISCOVERY,
+                psc_connection_status=states.PSC_CONNECTION_STATUS_ACTIVE,
+            ),
+            redis_cluster_v1.PscConnection(
+                address="10.9.0.5", network=network, psc_connection_status=states.PSC_CONNECTION_STATUS_NOT_FOUND
+            ),
+        ],
+        cluster_endpoints=[
+            redis_cluster_v1.ClusterEndpoint(
+                connections=[
+                    redis_cluster_v1.ConnectionDetail(
+                        psc_connection=redis_cluster_v1.PscConnection(
+                            address="10.8.0.4", network="projects/99/global/networks/other"
+                        )
+                    ),
+                    redis_cluster_v1.ConnectionDetail(),
+                ]
+            )
+        ],
+    )
+    value = cluster_from_google(cluster, "acme", "us-central1")
+    prod = NetworkRef("acme", "prod-vpc")
+    assert value == RedisCluster(
+        "acme",
+        "us-central1",
+        "chat",
+        PscState.ACTIVE,
+        (
+            PscConnection("10.8.0.4", 0, ConnectionRole.NODES, ConnectionStatus.UNSPECIFIED, NetworkRef("99", "other")),
+            PscConnection("10.9.0.4", 6379, ConnectionRole.DISCOVERY, ConnectionStatus.ACTIVE, prod),
+            PscConnection("10.9.0.5", 0, ConnectionRole.NODES, ConnectionStatus.NOT_FOUND, prod),
+        ),
+        Authorization.IAM_AUTH,
+        transit_encryption=True,
+    )
+
+
+@pytest.mark.parametrize("automatic", [True, False], ids=["by policy", "registered"])
+@pytest.mark.parametrize(
+    ("mode", "cluster_mode", "roles"),
+    [
+        ("CLUSTER", True, ("DISCOVERY", "")),
+        ("CLUSTER_DISABLED", False, ("PRIMARY", "READER")),
+        ("STANDALONE", False, ()),
+    ],
+)
+def test_valkey_in_both_modes_and_both_forms(
+    mode: str, cluster_mode: bool, roles: tuple[str, ...], automatic: bool
+) -> None:
+    types = memorystore_v1.ConnectionType
+    made = memorystore_v1.PscAutoConnection if automatic else memorystore_v1.PscConnection
+    field = "psc_auto_connection" if automatic else "psc_connection"
+    connections = [
+        memorystore_v1.Instance.ConnectionDetail(
+            **{
+                field: made(
+                    ip_address=f"10.9.0.{number}",
+                    port=6379 if role else None,
+                    network="projects/acme/global/networks/prod-vpc",
+                    connection_type=types[f"CONNECTION_TYPE_{role or 'UNSPECIFIED'}"],
+                    psc_connection_status=memorystore_v1.PscConnectionStatus.ACTIVE,
+                )
+            }
+        )
+        for number, role in enumerate(roles, start=4)
+    ]
+    instance = memorystore_v1.Instance(
+        name="projects/p/locations/r/instances/chat-cache",
+        state=memorystore_v1.Instance.State.ACTIVE,
+        mode=memorystore_v1.Instance.Mode[mode],
+        authorization_mode=memorystore_v1.Instance.AuthorizationMode.AUTH_DISABLED,
+        endpoints=[memorystore_v1.Instance.InstanceEndpoint(connections=connections)],
+        engine_version="VALKEY_8_0",
+    )
+    value = valkey_from_google(instance, "acme", "us-central1")
+    assert (value.name, value.cluster_mode, value.authorization) == ("chat-cache", cluster_mode, Authorization.DISABLED)
+    assert [(one.role, one.port, one.status) for one in value.connections] == [
+        (ConnectionRole(role or "NODES"), 6379 if role else 0, ConnectionStatus.ACTIVE) for role in roles
+    ]
+
+
+@pytest.mark.parametrize(
+    ("mode", "own"),
+    [
+        (None, True),
+        ("UNSPECIFIED", True),
+        ("GOOGLE_MANAGED_PER_INSTANCE_CA", True),
+        ("GOOGLE_MANAGED_SHARED_CA", False),
+        ("CUSTOMER_MANAGED_CAS_CA", False),
+        (77, False),
+    ],
+)
+def test_a_ca_of_its_own_is_one_that_signs_for_nobody_else(mode: str | int | None, own: bool) -> None:
+    def number(words: Any) -> int:
+        return mode if isinstance(mode, int) else int(words[f"SERVER_CA_MODE_{mode}"])
+
+    cluster = redis_cluster_v1.Cluster.pb(redis_cluster_v1.Cluster(name="x/y"))
+    valkey = memorystore_v1.Instance.pb(memorystore_v1.Instance(name="x/y"))
+    if mode is not None:
+        cluster.server_ca_mode = number(redis_cluster_v1.ServerCaMode)
+        valkey.server_ca_mode = number(memorystore_v1.Instance.ServerCaMode)
+    assert cluster_from_google(redis_cluster_v1.Cluster.wrap(cluster), "acme", "r").own_ca is own
+    assert valkey_from_google(memorystore_v1.Instance.wrap(valkey), "acme", "r").own_ca is own
+
+
+@pytest.mark.parametrize("api", [redis_cluster_v1, memorystore_v1])
+def test_all_certificates_of_a_ca_are_trusted_each_once(api: Any) -> None:
+    chain = api.CertificateAuthority.ManagedCertificateAuthority.CertChain
+    managed = api.CertificateAuthority.ManagedCertificateAuthority(
+        ca_certs=[chain(certificates=["OLD", "ROOT\n"]), chain(certificates=["NEW\n", "ROOT"])]
+    )
+    assert trusted(api.CertificateAuthority(managed_server_ca=managed)) == ("OLD\n", "ROOT\n", "NEW\n")
+    assert trusted(api.CertificateAuthority()) == ()
+
+
+def test_words_of_clusters_and_valkey_that_are_yet_to_come() -> None:
+    cluster = redis_cluster_v1.Cluster.pb(redis_cluster_v1.Cluster(name="x/y"))
+    cluster.state, cluster.authorization_mode = 77, 78
+    value = cluster_from_google(redis_cluster_v1.Cluster.wrap(cluster), "acme", "r")
+    assert (value.state, value.authorization, value.connections) == (PscState.UNKNOWN, Authorization.DISABLED, ())
+    instance = memorystore_v1.Instance.pb(
+        memorystore_v1.Instance(
+            name="x/y", discovery_endpoints=[memorystore_v1.DiscoveryEndpoint(address="10.9.0.4", port=6379)]
+        )
+    )
+    instance.state, instance.mode = 77, 78
+    old = valkey_from_google(memorystore_v1.Instance.wrap(instance), "acme", "r")
+    assert (old.state, old.cluster_mode) == (PscState.UNKNOWN, True)
+    assert [(one.address, one.role) for one in old.connections] == [("10.9.0.4", ConnectionRole.DISCOVERY)]
 
 
 def test_long_running_operations_are_read_whatever_they_carry() -> None:

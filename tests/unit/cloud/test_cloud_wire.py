@@ -62,7 +62,13 @@ Opened = tuple[GoogleCloud, Wire]
 async def cloud(respond: Callable[[Request], Any], **settings: Any) -> AsyncIterator[Opened]:
     async with wire(respond) as server:
         config = CloudConfig(
-            endpoints=Endpoints(compute=server.url, vpcaccess=server.url + "/", redis=server.url),
+            endpoints=Endpoints(
+                compute=server.url,
+                vpcaccess=server.url + "/",
+                redis=server.url,
+                redis_cluster=server.url,
+                memorystore=server.url,
+            ),
             credentials=CredentialsConfig(mode="anonymous"),
             **settings,
         )
@@ -262,6 +268,25 @@ async def test_effective_policies() -> None:
     assert server.requests[0].path == "/compute/v1/projects/acme/global/networks/net/getEffectiveFirewalls"
 
 
+async def test_the_policies_of_a_region() -> None:
+    body = {
+        "firewallPolicys": [
+            {"type": "SYSTEM_REGIONAL", "name": "google", "rules": []},
+            {"type": "NETWORK_REGIONAL", "name": "2", "displayName": "team", "rules": []},
+        ],
+        "firewalls": [google_rule("x")],
+    }
+    async with cloud(always(200, body)) as (opened, server):
+        view = await opened.inventory.need(keys.region_policies(NetworkRef("acme", "net"), "us-central1"), 60)
+    assert [(one.kind.value, one.short_name) for one in view.items["net"]] == [
+        ("SYSTEM", ""),
+        ("NETWORK_REGIONAL", "team"),
+    ]
+    (request,) = server.requests
+    assert request.path == "/compute/v1/projects/acme/regions/us-central1/firewallPolicies/getEffectiveFirewalls"
+    assert request.query["network"] == "projects/acme/global/networks/net"
+
+
 CONNECTOR = Connector(
     project="acme",
     region="us-central1",
@@ -377,11 +402,54 @@ async def test_the_placeholder_of_an_unreachable_region_is_not_an_instance() -> 
     }
     async with cloud(always(200, body)) as (opened, _):
         listing = await opened.redis.list_instances("acme", "us-central1", POLL)
-        assert [instance.name for instance in listing.instances] == ["cache"]
+        assert [instance.name for instance in listing.items] == ["cache"]
         assert listing.unreachable == ("projects/acme/locations/asia-east1", "projects/acme/locations/us-central1")
         # A view with holes would make what is missing look deleted.
         with pytest.raises(Retryable, match="could not reach"):
             await opened.inventory.need(keys.redis_instances("acme", "us-central1"), 60)
+
+
+async def test_clusters_are_listed_whole_or_not_at_all() -> None:
+    name = "projects/acme/locations/us-central1/clusters"
+    network = "projects/acme/global/networks/prod-vpc"
+    pages = {
+        "": {"clusters": [{"name": f"{name}/chat", "state": 2}], "nextPageToken": "more"},
+        "more": {
+            "clusters": [
+                {
+                    "name": f"{name}/queue",
+                    "state": 2,
+                    "discoveryEndpoints": [{"address": "10.9.0.4", "port": 6379, "pscConfig": {"network": network}}],
+                }
+            ]
+        },
+    }
+    async with cloud(lambda request: (200, pages[request.query.get("pageToken", "")])) as (opened, server):
+        seen = await opened.inventory.need(keys.redis_clusters("acme", "us-central1"), 60)
+        assert sorted(seen.items) == ["chat", "queue"]
+        (connection,) = seen.items["queue"].connections
+        assert (connection.address, connection.port, connection.network) == (
+            "10.9.0.4",
+            6379,
+            NetworkRef("acme", "prod-vpc"),
+        )
+        assert {one.path for one in server.requests} == {"/v1/projects/acme/locations/us-central1/clusters"}
+    hole = {"clusters": [{"name": f"{name}/-"}], "unreachable": []}
+    async with cloud(always(200, hole)) as (opened, _):
+        with pytest.raises(Retryable, match="projects/acme/locations/us-central1 while listing Redis Clusters"):
+            await opened.inventory.need(keys.redis_clusters("acme", "us-central1"), 60)
+
+
+async def test_valkey_instances_are_listed_whole_or_not_at_all() -> None:
+    instance = {"name": "projects/acme/locations/us-central1/instances/chat-cache", "state": 2, "mode": 4}
+    async with cloud(always(200, {"instances": [instance]})) as (opened, server):
+        seen = await opened.inventory.need(keys.valkey_instances("acme", "us-central1"), 60)
+        assert not seen.items["chat-cache"].cluster_mode
+        assert server.requests[0].path == "/v1/projects/acme/locations/us-central1/instances"
+    hole = {"instances": [instance], "unreachable": ["projects/acme/locations/us-central1"]}
+    async with cloud(always(200, hole)) as (opened, _):
+        with pytest.raises(Retryable, match="while listing Valkey instances"):
+            await opened.inventory.need(keys.valkey_instances("acme", "us-central1"), 60)
 
 
 async def test_one_redis_instance() -> None:
@@ -396,10 +464,13 @@ CALLS: list[Call] = [
     lambda opened: opened.vpcaccess.get_connector("acme", "r", "x", POLL),
     lambda opened: opened.patch_connector("acme", "r", "x", min_instances=2, max_instances=3, lane=POLL),
     lambda opened: opened.redis.get_instance("acme", "r", "x", POLL),
+    lambda opened: opened.redis_cluster.list_clusters("acme", "r", POLL),
+    lambda opened: opened.memorystore.list_instances("acme", "r", POLL),
 ]
+DOORS = ["compute", "vpcaccess", "session", "redis", "redis-cluster", "memorystore"]
 
 
-@pytest.mark.parametrize("call", CALLS, ids=["compute", "vpcaccess", "session", "redis"])
+@pytest.mark.parametrize("call", CALLS, ids=DOORS)
 @pytest.mark.parametrize(
     ("status", "reason", "kind"),
     [
@@ -422,7 +493,7 @@ async def test_every_door_speaks_the_same_taxonomy(call: Call, status: int, reas
         assert len(server.requests) == (3 if status == 401 else 1)
 
 
-@pytest.mark.parametrize("call", CALLS, ids=["compute", "vpcaccess", "session", "redis"])
+@pytest.mark.parametrize("call", CALLS, ids=DOORS)
 async def test_answers_that_are_none(call: Call) -> None:
     async with cloud(always(200, "<html>welcome to the hotel</html>")) as (opened, _):
         with pytest.raises(Retryable) as caught:
@@ -430,12 +501,14 @@ async def test_answers_that_are_none(call: Call) -> None:
         assert caught.value.reason == "badAnswer"
 
 
-@pytest.mark.parametrize("call", CALLS, ids=["compute", "vpcaccess", "session", "redis"])
+@pytest.mark.parametrize("call", CALLS, ids=DOORS)
 async def test_nobody_listens(call: Call) -> None:
     async with wire(always(200, {})) as server:
         pass
     config = CloudConfig(
-        endpoints=Endpoints(compute=server.url, vpcaccess=server.url, redis=server.url),
+        endpoints=Endpoints(
+            compute=server.url, vpcaccess=server.url, redis=server.url, redis_cluster=server.url, memorystore=server.url
+        ),
         credentials=CredentialsConfig(mode="anonymous"),
     )
     opened = await GoogleCloud.open(config)

@@ -1,7 +1,7 @@
 """From any state of the cloud, plans come to rest, touch nothing foreign, and delete only what is ours."""
 
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Network
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -27,12 +27,14 @@ from redis_connectivity.core.cloudvalues import (
 )
 from redis_connectivity.core.desired import Desired, resolve
 from redis_connectivity.core.drift import applied_form
-from redis_connectivity.core.firewall import judge
 from redis_connectivity.core.identity import Marker, ResourceId
 from redis_connectivity.core.ledger import ClaimState, ConnectorClaim, ConnectorOperation, Ledger
 from redis_connectivity.core.observed import Observed, OperationResult
-from redis_connectivity.core.plan import make_deletion_plan, make_plan
-from redis_connectivity.core.plan_firewall import _flow
+from redis_connectivity.core.plan import make_plan
+from redis_connectivity.core.plan_deletion import make_deletion_plan
+from redis_connectivity.core.questions import flows_of
+from redis_connectivity.core.reachability import Firewall
+from redis_connectivity.core.sources import of_connector
 
 OWNER = ResourceId("cluster", "ns", "path", "uid-1")
 OTHER = ResourceId("cluster", "ns", "other", "uid-2")
@@ -215,14 +217,10 @@ def test_it_comes_to_rest_and_touches_nothing_foreign(cloud: Cloud, ledger: Ledg
     assert plan == make_plan(want, cloud.observed(ledger), ledger, 99.0)
     assert plan.ledger == ledger
     if plan.firewall.ok:
-        flow = _flow(want, RANGE, *plan_destination(plan.destination))
+        assert plan.target is not None
+        (flow,) = flows_of(want, [of_connector("us-central1", "staging-connector", RANGE)], plan.target.destinations)
         for direction in Direction:
-            assert judge(direction, flow, cloud.rules.values()).allowed
-
-
-def plan_destination(destination: tuple[str, int] | None) -> tuple[IPv4Address, int]:
-    assert destination is not None
-    return IPv4Address(destination[0]), destination[1]
+            assert Firewall(cloud.rules.values()).judge(direction, flow).allowed
 
 
 @settings(deadline=None, max_examples=200)

@@ -111,6 +111,21 @@ def test_decisions(rules: tuple[Rule, ...], source: Host, to: Host, decided_by: 
     assert found.rule == (decided_by.removeprefix("!") if decided_by else None)
 
 
+def test_direct_vpc_egress_sends_by_its_tags_and_is_no_source_by_them() -> None:
+    direct = host("run", "10.0.9.9", HostKind.DIRECT, tags=("chat",))
+    by_tag = dataclasses.replace(ALLOW, source_tags=("chat",), source_ranges=())
+    by_range = dataclasses.replace(ALLOW, source_ranges=("10.0.9.0/26",))
+    out = rule("out", direction=EGRESS, target_tags=("chat",), destinations=(f"{VM.address}/32",), priority=10)
+    for rules, decided_by in (
+        ((by_tag,), NO),
+        ((by_range,), NAME),
+        ((by_range, CLOSED), "!deny"),
+        ((by_range, CLOSED, out), NAME),
+    ):
+        found = ask(topology(*rules, hosts=(*HOSTS, direct)), direct)
+        assert (found.allowed, found.rule) == (not decided_by.startswith("!"), decided_by.lstrip("!"))
+
+
 def test_ports_mean_nothing_to_protocols_without() -> None:
     what = topology(rule("icmp", matches=(L4Match("icmp", ((8, 8),)),)))
     assert ask(what, protocol=1).allowed

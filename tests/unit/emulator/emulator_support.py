@@ -9,7 +9,7 @@ from typing import Any
 import requests
 from google.api_core.client_options import ClientOptions
 from google.auth.credentials import AnonymousCredentials
-from google.cloud import compute_v1, redis_v1, vpcaccess_v1
+from google.cloud import compute_v1, iam_credentials_v1, redis_v1, run_v2, vpcaccess_v1
 
 PROJECT = "acme-staging"
 REGION = "us-central1"
@@ -59,6 +59,14 @@ class Clients:
     def redis(self) -> redis_v1.CloudRedisClient:
         return self._make(redis_v1.CloudRedisClient, transport="rest")
 
+    @cached_property
+    def iam_credentials(self) -> iam_credentials_v1.IAMCredentialsClient:
+        return self._make(iam_credentials_v1.IAMCredentialsClient, transport="rest")
+
+    @cached_property
+    def run(self) -> run_v2.ServicesClient:
+        return self._make(run_v2.ServicesClient, transport="rest")
+
 
 class Http:
     """Plain requests to the emulator."""
@@ -87,8 +95,9 @@ class Http:
         """A write of a one-platform API, waited for; answers the finished operation."""
         status, operation = self(method, path, body)
         assert status == 200, operation
+        prefix = path.partition("/v1/")[0]
         for _ in range(1000):
-            status, operation = self("GET", f"/v1/{operation['name']}")
+            status, operation = self("GET", f"{prefix}/v1/{operation['name']}")
             assert status == 200
             if operation.get("done"):
                 return operation

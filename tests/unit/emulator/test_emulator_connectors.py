@@ -39,6 +39,30 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("unknown enum word", {"state": "GREAT"}, "Invalid value at 'state'"),
 ]
 
+#: What one must make in the host project for connectors in service projects.
+_CONTROL = [
+    {"IPProtocol": "tcp", "ports": ["667"]},
+    {"IPProtocol": "udp", "ports": ["665-666"]},
+    {"IPProtocol": "icmp"},
+]
+SERVICE_RULES: dict[str, dict[str, Any]] = {
+    "serverless-to-vpc-connector": {
+        "direction": "INGRESS",
+        "allowed": _CONTROL,
+        "sourceRanges": ["35.199.224.0/19"],
+    },
+    "vpc-connector-to-serverless": {
+        "direction": "EGRESS",
+        "allowed": _CONTROL,
+        "destinationRanges": ["35.199.224.0/19"],
+    },
+    "vpc-connector-health-checks": {
+        "direction": "INGRESS",
+        "allowed": _CONTROL[:1],
+        "sourceRanges": ["35.191.0.0/16", "35.191.192.0/18", "130.211.0.0/22"],
+    },
+}
+
 
 @pytest.mark.parametrize(("changes", "text"), [case[1:] for case in REFUSED], ids=[case[0] for case in REFUSED])
 def test_refused(http: Http, changes: dict[str, Any], text: str) -> None:
@@ -182,15 +206,38 @@ def test_subnetworks_that_do_not_fit(http: Http, control: ControlClient) -> None
         assert operation["error"]["code"] == 13
 
 
-def test_in_a_service_project_google_makes_no_rules(http: Http, control: ControlClient) -> None:
+def _host_project(control: ControlClient) -> None:
     control.project("acme-host")
     control.put("networks", "acme-host", "shared")
     control.put("subnetworks", "acme-host", REGION, "conn", network="shared", ipCidrRange="10.8.0.0/28")
-    http.long_done("POST", CREATE, _on_subnet(name="conn", projectId="acme-host"))
-    assert control.list("firewalls", "acme-host") == []
+
+
+def test_in_a_service_project_google_makes_no_rules(http: Http, control: ControlClient) -> None:
+    _host_project(control)
+    for name, rule in SERVICE_RULES.items():
+        control.put("firewalls", "acme-host", name, network="shared", targetTags=["vpc-connector"], **rule)
+    assert "response" in http.long_done("POST", CREATE, _on_subnet(name="conn", projectId="acme-host"))
+    assert {one["name"] for one in control.list("firewalls", "acme-host")} == set(SERVICE_RULES)
     assert control.list("firewalls", PROJECT) == []
     host = control.topology()["hosts"][0]
     assert (host["network"], host["address"]) == ({"project": "acme-host", "name": "shared"}, "10.8.0.2")
+
+
+@pytest.mark.parametrize("missing", ["serverless-to-vpc-connector", "vpc-connector-health-checks", "nothing"])
+def test_in_a_service_project_a_connector_needs_rules_to_get_healthy(
+    http: Http, control: ControlClient, missing: str
+) -> None:
+    _host_project(control)
+    for name, rule in SERVICE_RULES.items():
+        if name != missing:
+            control.put("firewalls", "acme-host", name, network="shared", targetTags=["vpc-connector"], **rule)
+    if missing == "nothing":
+        deny = {"direction": "EGRESS", "denied": [{"IPProtocol": "all"}], "priority": 900}
+        control.put("firewalls", "acme-host", "deny-egress", network="shared", **deny)
+    operation = http.long_done("POST", CREATE, _on_subnet(name="conn", projectId="acme-host"))
+    assert operation["error"]["code"] == 13
+    assert "failed to get healthy" in operation["error"]["message"]
+    assert http("GET", CONNECTOR)[1]["state"] == "ERROR"
 
 
 def test_growing(http: Http) -> None:

@@ -17,6 +17,7 @@ import pytest
 from aiohttp import web
 from emulator_support import COMPUTE, LOCATION, PARENT, PROJECT, REGION, Http, connector, rule
 
+from redis_connectivity_lab.dataplane.compile import compile_topology
 from redis_connectivity_lab.emulator import ControlClient, ControlError, Emulator, EmulatorThread, Timings
 from redis_connectivity_lab.topology import Direction, Host, HostKind, L4Match, NetworkId, Rule, ServiceId
 
@@ -51,6 +52,7 @@ def test_topology(emulator: EmulatorThread, control: ControlClient) -> None:
             address=IPv4Address("10.2.0.2"),
             range=IPv4Network("10.2.0.0/28"),
             tags=("vpc-connector", "vpc-connector-us-central1-staging-connector"),
+            region=REGION,
         ),
         Host(
             id=f"projects/{PROJECT}/zones/us-central1-a/instances/redis-vm",
@@ -62,6 +64,7 @@ def test_topology(emulator: EmulatorThread, control: ControlClient) -> None:
             service_account="redis@acme.iam.gserviceaccount.com",
             redis_port=6379,
             redis_password="pw",
+            region=REGION,
         ),
         Host(
             id=f"{PARENT}/instances/cache",
@@ -111,7 +114,10 @@ def test_ipv6_rules_do_not_become_rules_for_everyone(emulator: EmulatorThread, c
     control.put(
         "firewalls", PROJECT, "six", network="staging-vpc", allowed=[{"IPProtocol": "tcp"}], sourceRanges=["fd00::/8"]
     )
-    assert emulator.topology().rules == frozenset()
+    control.put("instances", PROJECT, "us-central1-a", "vm", network="staging-vpc", address="10.1.0.5", tags=["t"])
+    (compiled,) = compile_topology(emulator.topology()).values()
+    (machine,) = compiled.hosts
+    assert machine.ingress == ()
 
 
 @pytest.mark.parametrize(

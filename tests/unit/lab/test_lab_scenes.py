@@ -8,14 +8,17 @@ import pytest
 from rich.console import Console
 
 from redis_connectivity.api.conditions import Reason
+from redis_connectivity.api.diagnosis import DiagnosisCode as Code
 from redis_connectivity_lab import scenes, wounds
 from redis_connectivity_lab.cloudside import CloudSide
+from redis_connectivity_lab.expected import Alert
 from redis_connectivity_lab.labstate import LabState
 from redis_connectivity_lab.labview import guide, show_status
-from redis_connectivity_lab.scene_acts import Wound
 from redis_connectivity_lab.scenes import SCENES, Scene, UnknownSceneError, scene_of
 from redis_connectivity_lab.site import NothingThereError, Site
 from redis_connectivity_lab.worlds import ENVIRONMENTS, PRODUCTION, STAGING
+from redis_connectivity_lab.wound import Wound
+from support.prometheus import MONITORING
 
 
 @pytest.mark.parametrize("scene", SCENES.values(), ids=lambda one: one.name)
@@ -24,6 +27,18 @@ def test_a_scene_is_told_in_one_line(scene: Scene) -> None:
     assert "\n" not in scene.summary
     assert scene.environments
     assert all(one in ENVIRONMENTS for one in scene.environments)
+
+
+@pytest.mark.parametrize("scene", SCENES.values(), ids=lambda one: one.name)
+def test_a_scene_says_what_page_and_alerts_must_tell(scene: Scene) -> None:
+    if scene.names is None:
+        assert (scene.hops, scene.alerts) == ({None}, frozenset())
+        return
+    # A policy forbids before any hop is looked at; every other scene ends at a hop.
+    assert (None in scene.hops) == (scene.names is Reason.NOT_ALLOWED_BY_POLICY)
+    assert len(scene.alerts & {Alert.PATH_BROKEN, Alert.NOT_READY}) == 1
+    shipped = (MONITORING / "prometheusrule.yaml").read_text(encoding="utf-8")
+    assert all(f"alert: {one.value}\n" in shipped for one in scene.alerts)
 
 
 def test_an_unknown_scene_is_answered_with_those_that_there_are() -> None:
@@ -63,8 +78,8 @@ class Broken:
 def flag(monkeypatch: pytest.MonkeyPatch) -> Broken:
     broken = Broken()
     table = {
-        "ours": Scene("ours", "the lab ends it", broken.act, names=Reason.PROBE_FAILED),
-        "theirs": Scene("theirs", "the operator heals it", broken.act_on_the_operators),
+        "ours": Scene("ours", "the lab ends it", broken.act, Code.REDIS_STOPPED, names=Reason.PROBE_FAILED),
+        "theirs": Scene("theirs", "the operator heals it", broken.act_on_the_operators, Code.RULE_MISSING),
     }
     monkeypatch.setattr(scenes, "SCENES", table)
     return broken

@@ -40,10 +40,13 @@ def start_redis() -> Iterator[Callable[..., RedisServer]]:
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
 
-        def start(*options: str) -> RedisServer:
+        def start(*options: str, tls: bool = False, cluster: bool = False) -> RedisServer:
             port = _free_port()
+            while cluster and port > 55535:  # the nodes' own conversation is 10000 higher
+                port = _free_port()
             log = stack.enter_context(Path(folder, f"{port}.log").open("wb"))
-            arguments = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder, *options]
+            ports = ["--port", "0", "--tls-port", str(port)] if tls else ["--port", str(port)]
+            arguments = [*ports, "--bind", "127.0.0.1", "--save", "", "--dir", folder, *options]
             process = subprocess.Popen([find_redis_server(), *arguments], stdout=log, stderr=log)
             stack.callback(process.wait)
             stack.callback(process.kill)

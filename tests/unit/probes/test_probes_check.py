@@ -119,7 +119,7 @@ async def test_nothing_listens() -> None:
     [
         (saying(b"HTTP/1.1 400 Bad Request\r\n\r\n"), FailureCode.NOT_REDIS),
         (saying(b"SSH-2.0-OpenSSH_9.2\r\n", wait_for_ping=False), FailureCode.NOT_REDIS),
-        (saying(b"\x15\x03\x01\x00\x02\x02\x46\r\n"), FailureCode.NOT_REDIS),
+        (saying(b"\x15\x03\x01\x00\x02\x02\x46\r\n"), FailureCode.TLS_REQUIRED),
         (saying(b"$many\r\n"), FailureCode.NOT_REDIS),
         (saying(b"*1\r\n" * 5000), FailureCode.NOT_REDIS),
         (saying(b"+" + b"x" * 200_000), FailureCode.NOT_REDIS),
@@ -132,7 +132,7 @@ async def test_nothing_listens() -> None:
         (saying(b"-WRONGPASS invalid username-password pair or user is disabled.\r\n"), FailureCode.WRONG_PASSWORD),
         (saying(b"-NOAUTH Authentication required.\r\n"), FailureCode.AUTHENTICATION_REQUIRED),
         (saying(b"-BUSY Redis is busy running a script.\r\n"), FailureCode.SERVER_ERROR),
-        (saying(b"-NOPERM this user has no permissions to run the 'ping' command\r\n"), FailureCode.SERVER_ERROR),
+        (saying(b"-NOPERM this user has no permissions to run the 'ping' command\r\n"), FailureCode.NO_PERMISSION),
         (saying(b"-ERR max number of clients reached\r\n", wait_for_ping=False), FailureCode.TOO_MANY_CLIENTS),
         (
             saying(b"-DENIED Redis is running in protected mode because ...\r\n", wait_for_ping=False),

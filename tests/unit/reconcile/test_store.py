@@ -104,3 +104,16 @@ def test_a_list_finds_what_the_watch_missed() -> None:
     assert store.missing_from([], known) == [KEY]
     assert store.missing_from([body(1)], known) == []
     assert store.missing_from([], ()) == []
+
+
+def test_who_listens_hears_of_every_change_and_of_nothing_else() -> None:
+    store, heard = ResourceStore(), list[Key]()
+    store.listen(heard.append)
+    store.saw(body(1))
+    store.saw(body(1))
+    store.wrote(body(2, status={"x": 1}))
+    store.saw(body(3, status={"x": 1}))
+    assert heard == [KEY] * 3
+    store.vanished(body(3))
+    store.forget(KEY)
+    assert heard == [KEY] * 4

@@ -1,0 +1,1 @@
+"""The page to look at: every path as hops, live, read-only."""
