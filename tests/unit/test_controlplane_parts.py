@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from redis_connectivity_lab.certificates import Authority
 from redis_connectivity_lab.controlplane.audit import AuditLog
+from redis_connectivity_lab.controlplane.credentials import is_certificate
 from redis_connectivity_lab.controlplane.process import ServerProcess
 from support.waiting import DeadlineExceededError, eventually, wait_until
 
@@ -79,6 +81,18 @@ def test_the_audit_log_reads_whole_lines_after_a_mark(tmp_path: Path) -> None:
     assert log.writes(mark, user="ann") == []
     (first, *_) = log.entries()
     assert (first.seconds, first.resource, first.code) == (0.25, "", 0)
+
+
+def test_a_certificate_is_waited_for_until_it_is_whole(tmp_path: Path) -> None:
+    file = tmp_path / "apiserver.crt"
+    assert not is_certificate(file)
+    leaf, authority = (Authority(name).pem for name in ("leaf", "authority"))
+    whole = leaf + authority
+    for seen in ("", leaf[:100], leaf[:-10], leaf + authority[:100], whole[:-10]):
+        file.write_text(seen, encoding="utf-8")
+        assert not is_certificate(file), seen
+    file.write_text(whole, encoding="utf-8")
+    assert is_certificate(file)
 
 
 def test_a_process_outlives_the_thread_that_asked_for_it(tmp_path: Path) -> None:

@@ -5,10 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 
 import yaml
+from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-__all__ = ["write_kubeconfig", "write_private", "write_service_account_key"]
+__all__ = ["is_certificate", "write_kubeconfig", "write_private", "write_service_account_key"]
+
+
+def is_certificate(path: Path) -> bool:
+    """Whether the file holds certificates, each of them whole: a server that makes its own is seen while it writes."""
+    try:
+        text = path.read_bytes()
+        x509.load_pem_x509_certificates(text)
+    except (FileNotFoundError, ValueError):
+        return False
+    return text.rstrip().endswith(b"-----END CERTIFICATE-----")
 
 
 def write_private(path: Path, text: str) -> Path:

@@ -207,7 +207,7 @@ class ControlPlane(Cluster):
                 taken = "address already in use" in tail
                 kind = _PortTakenError if taken else ControlPlaneError
                 raise kind(f"{process.name} ended with {process.returncode}; its log ends:\n{tail}")
-        if not self.ca_file.exists():
+        if not credentials.is_certificate(self.ca_file):
             return False
         try:
             # The order matters: what makes kube-system runs after the server calls itself ready.
