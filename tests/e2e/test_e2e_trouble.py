@@ -209,6 +209,18 @@ def test_google_that_cannot_be_asked_is_told_and_so_is_its_return(place: Place) 
     place.ready(deadline=60)
 
 
+def test_a_quota_is_told_though_another_runs_out_just_after_it(place: Place) -> None:
+    place.apply()
+    place.ready()
+    mark = place.mark()
+    # The second slows the project's polls further, and what was read is believed for three of those.
+    for method, status in (("compute.firewalls.list", 403), ("vpcaccess.connectors.list", 429)):
+        place.fault(method, "status", status=status, reason="rateLimitExceeded", message="Quota exceeded.")
+        place.until(lambda name=method: place.refused(name, since=mark), f"{method} to be refused")
+    place.says("FirewallReady", "Unknown", "QuotaExhausted", deadline=40)
+    place.says("ConnectorReady", "Unknown", "QuotaExhausted", deadline=40)
+
+
 def test_a_network_that_is_deleted_under_everything_is_named(place: Place) -> None:
     control, project = place.world.control, place.world.project
     place.apply()

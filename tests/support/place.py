@@ -127,6 +127,11 @@ class Place:
         """Calls of a method that took effect, or may have."""
         return len(self.world.calls(method, since=since))
 
+    def refused(self, method: str, *, since: int = 0) -> int:
+        """Calls of a method that Google refused."""
+        calls = self.world.control.audit(project=self.world.project, method=method, since=since)
+        return sum(1 for one in calls if one["status"] >= 400)
+
     def polls(self, number: int) -> None:
         """Wait until so many polls of the project's rules have gone by."""
         mark = self.mark()

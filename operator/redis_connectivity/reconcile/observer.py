@@ -15,7 +15,7 @@ from redis_connectivity.cloud.errors import CloudError, NotFound, QuotaExhausted
 from redis_connectivity.cloud.facade import GoogleCloud
 from redis_connectivity.cloud.lanes import Lane
 from redis_connectivity.cloud.poller import SCARCE, Pace
-from redis_connectivity.cloud.snapshot import Snapshot
+from redis_connectivity.cloud.snapshot import AnySnapshot, Snapshot
 from redis_connectivity.core.cloudvalues import (
     Connector,
     FirewallPolicy,
@@ -37,6 +37,9 @@ _log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+#: Seconds after the end of a belief to look again, so as not to come a moment before it.
+_AFTER = 0.1
 
 
 def interests(desired: Desired) -> frozenset[keys.AnyKey]:
@@ -242,13 +245,26 @@ class Observer:
         here until a project's quota refills: it would keep a worker from everybody else.
         """
         seen = self._cloud.inventory.peek(key)
-        if seen.error is None or seen.failed is None:
+        if seen.error is None or seen.failed is None or self._believed_for(seen) > 0:
             return
-        now, trusted = time.monotonic(), self.trusted_for(key)
-        if is_transient(seen.error) and seen.observed is not None and now - seen.observed.monotonic <= trusted:
-            return
-        if now - seen.failed.monotonic <= trusted or isinstance(seen.error, QuotaExhausted):
+        recent = time.monotonic() - seen.failed.monotonic <= self.trusted_for(key)
+        if recent or isinstance(seen.error, QuotaExhausted):
             raise seen.error.with_traceback(None)
+
+    def _believed_for(self, seen: AnySnapshot) -> float:
+        """Seconds for which what was read stays an answer although it cannot be read now; zero for none."""
+        if seen.error is None or seen.observed is None or not is_transient(seen.error):
+            return 0.0
+        return max(0.0, self.trusted_for(seen.key) - seen.age(time.monotonic()))
+
+    def doubted_in(self, desired: Desired) -> float | None:
+        """Seconds until something that was seen is too old to believe without being read; None where all can be read.
+
+        Whoever is told of trouble looks once and comes back by this: the inventory tells it only as it begins, and a
+        project whose polls get slower meanwhile has its content believed for longer.
+        """
+        left = [self._believed_for(self._cloud.inventory.peek(key)) for key in interests(desired)]
+        return min((one + _AFTER for one in left if one > 0), default=None)
 
     async def _look_at_connector(self, desired: Desired, ledger: Ledger, lane: Lane) -> None:
         path = (ledger.operation.connector if ledger.operation else "") or desired.connector_path

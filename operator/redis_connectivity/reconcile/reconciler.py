@@ -210,7 +210,8 @@ class Reconciler:
         await self._reporter.tell(key, body, status)
         if failure is not None:
             raise TryAgain(str(failure), getattr(failure, "retry_after", None))
-        waits = [one for one in (plan.due_in, prober.due_in) if one is not None]
+        dues = (plan.due_in, prober.due_in, self._observer.doubted_in(desired))
+        waits = [one for one in dues if one is not None]
         return Outcome(min(waits, default=self._place.resync()))
 
     async def _converge(
