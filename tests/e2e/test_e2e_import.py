@@ -47,7 +47,7 @@ def make_path_by_hand(place: Place) -> None:
 def import_(place: Place, commands: Commands, folder: Path, *more: str) -> list[Path]:
     """Import as somebody who may read all of the project, VMs included; the operator may not."""
     control, project = place.world.control, place.world.project
-    control.allow(project, {"*": ["compute.*", "vpcaccess.*", "redis.*", "memorystore.*"]})
+    control.allow(project, {"*": ["compute.*", "vpcaccess.*", "redis.*", "memorystore.*", "run.*"]})
     try:
         commands.run(
             "import",

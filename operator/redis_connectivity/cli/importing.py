@@ -125,4 +125,4 @@ def _write(folder: Path, files: dict[str, str], *, force: bool) -> None:
             (folder / name).write_text(text, encoding="utf-8")
     except OSError as error:
         fail(f"cannot write to {folder}: {error.strerror}")
-    typer.echo(f"Wrote {len(files)} resources to {folder}.", err=True)
+    typer.echo(f"Wrote {len(files)} {'resource' if len(files) == 1 else 'resources'} to {folder}.", err=True)

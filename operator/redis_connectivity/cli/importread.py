@@ -31,7 +31,7 @@ async def read_inventory(cloud: GoogleCloud, project: str, region: str, host_pro
 
     Args:
         cloud: Google Cloud.
-        project: Where Redis is, and connectors.
+        project: Where Redis is, and connectors and Cloud Run services.
         region: Of connectors and Redis.
         host_project: That of a Shared VPC, which has networks, rules and subnets, and perhaps connectors and VMs, too.
 
@@ -45,12 +45,15 @@ async def read_inventory(cloud: GoogleCloud, project: str, region: str, host_pro
         _must(_view(cloud, keys.firewalls(holder))),
         asyncio.gather(*(_must(_view(cloud, keys.connectors(one, region))) for one in both)),
     )
-    subnetworks, machines, instances, clusters, valkeys, (policies, regional) = await asyncio.gather(
+    subnetworks, machines, services, (instances, clusters, valkeys), (policies, regional) = await asyncio.gather(
         _try(_view(cloud, keys.subnetworks(holder))),
         _try(_machines(cloud, both)),
-        _try(_view(cloud, keys.redis_instances(project, region))),
-        _try(_view(cloud, keys.redis_clusters(project, region))),
-        _try(_view(cloud, keys.valkey_instances(project, region))),
+        _try(_view(cloud, keys.run_services(project, region))),
+        asyncio.gather(
+            _try(_view(cloud, keys.redis_instances(project, region))),
+            _try(_view(cloud, keys.redis_clusters(project, region))),
+            _try(_view(cloud, keys.valkey_instances(project, region))),
+        ),
         asyncio.gather(
             asyncio.gather(*(_policies(cloud, keys.effective_policies(one.ref)) for one in networks)),
             asyncio.gather(*(_policies(cloud, keys.region_policies(one.ref, region)) for one in networks)),
@@ -68,6 +71,7 @@ async def read_inventory(cloud: GoogleCloud, project: str, region: str, host_pro
         instances=instances,
         clusters=clusters,
         valkeys=valkeys,
+        services=services,
         policies=dict(zip(names, policies, strict=True)),
         regional_policies=dict(zip(names, regional, strict=True)),
         host_project=host_project,

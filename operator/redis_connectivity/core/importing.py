@@ -14,15 +14,11 @@ from pydantic import ValidationError
 
 from redis_connectivity.api.base import problems
 from redis_connectivity.api.spec import RedisConnectivitySpec
-from redis_connectivity.core.cloudvalues import (
-    Connector,
-    ConnectorState,
-    NetworkRef,
-    RedisInstance,
-)
-from redis_connectivity.core.desired import Desired, connector_name_for, resolve
+from redis_connectivity.core.cloudvalues import Connector, RedisInstance
+from redis_connectivity.core.desired import Desired, resolve
 from redis_connectivity.core.forecast import forecast
 from redis_connectivity.core.identity import ResourceId
+from redis_connectivity.core.importentries import Entry, declared, entries_of
 from redis_connectivity.core.importnames import environment_of, unique_name
 from redis_connectivity.core.importtargets import FoundTarget, keeper_of, targets_of
 from redis_connectivity.core.importvalues import Imported, Inventory, Left, Resource
@@ -38,7 +34,7 @@ _NOBODY: Final = "none"
 
 
 def import_paths(inventory: Inventory, *, namespace: str, network: str | None = None, adopt: bool = False) -> Imported:
-    """A resource for each connector and Redis that it can be meant for.
+    """A resource for each way in and Redis that it can be meant for.
 
     Args:
         inventory: What is there.
@@ -47,80 +43,48 @@ def import_paths(inventory: Inventory, *, namespace: str, network: str | None = 
         adopt: Write resources that take over what they find instead of only using it.
     """
     resources: list[Resource] = []
-    left: list[Left] = []
     taken: set[str] = set()
     reached: set[str] = set()
-    for connector in sorted(inventory.connectors, key=lambda one: (one.name, one.project)):
-        where = _network_of(connector, inventory)
-        if isinstance(where, str):
-            left.append(Left(f"connector {connector.name}", where))
+    entries, undeclared = entries_of(inventory)
+    left = list(undeclared)
+    for entry in entries:
+        if network not in (None, entry.network.name):
             continue
-        if network not in (None, where.name):
-            continue
-        found, others = targets_of(connector, where, inventory)
+        found, others = targets_of(entry.source, entry.what, entry.network, inventory)
         left += (Left(what, why) for what, why in others)
         if not found:
-            left.append(Left(f"connector {connector.name}", f"no Redis was found on its network {where.name}"))
+            left.append(Left(entry.what, f"no Redis was found on its network {entry.network.name}"))
         for target in found:
             reached.add(target.what)
-            made = _resource(_Candidate(connector, where, target), inventory, namespace, taken, adopt=adopt)
+            made = _resource(_Candidate(entry, target), inventory, namespace, taken, adopt=adopt)
             if isinstance(made, Left):
                 left.append(made)
             else:
                 taken.add(made.name)
                 resources.append(made)
-    left += _unreached(inventory, reached, network)
+    left += (*_unreached(inventory, reached, network), *_unread(inventory, network))
     return Imported(tuple(resources), tuple(dict.fromkeys(left)))
 
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    connector: Connector
-    network: NetworkRef
+    entry: Entry
     target: FoundTarget
 
     @property
     def what(self) -> str:
-        return f"connector {self.connector.name} to {self.target.what}"
-
-
-def _network_of(connector: Connector, inventory: Inventory) -> NetworkRef | str:
-    """The connector's network, or why no resource can be written for the connector."""
-    if connector.state is not ConnectorState.READY:
-        return f"it is in state {connector.state}; import it when it is READY"
-    project = (connector.subnet_project if connector.subnet else "") or connector.project
-    if project != inventory.holder:
-        return _of_another_project(connector, project, inventory)
-    name = connector.network
-    if not name:
-        if isinstance(inventory.subnetworks, Unseen):
-            return f"its network is that of subnet {connector.subnet}: {inventory.subnetworks.message}"
-        places = ((one.region, one.name, one.network.name) for one in inventory.subnetworks)
-        name = next((net for region, sub, net in places if (region, sub) == (connector.region, connector.subnet)), "")
-    if name not in {one.ref.name for one in inventory.networks}:
-        return f"its network {name or '(not told)'} is not in project {inventory.holder}"
-    return NetworkRef(inventory.holder, name)
-
-
-def _of_another_project(connector: Connector, project: str, inventory: Inventory) -> str:
-    if inventory.host_project is None:
-        return (
-            f"it is on subnet {connector.subnet} of project {project} (Shared VPC), which is not read here: import with"
-            f" --host-project {project}"
-        )
-    without = ": import without --host-project" if project == inventory.project else ""
-    return f"it is on a network of project {project}, and networks of {inventory.holder} are read here{without}"
+        return f"{self.entry.what} to {self.target.what}"
 
 
 def _resource(
     candidate: _Candidate, inventory: Inventory, namespace: str, taken: set[str], *, adopt: bool
 ) -> Resource | Left:
-    connector, target = candidate.connector, candidate.target
-    keeper = keeper_of(connector, candidate.network, target, inventory)
+    entry, target = candidate.entry, candidate.target
+    keeper = keeper_of(entry.source, entry.network, target, inventory)
     if keeper is not None:
         return Left(candidate.what, f"rule {keeper[0]} says that resource {keeper[1]} looks after it already")
-    name = unique_name(target.name, connector.name, taken)
-    environment, guess = environment_of(candidate.network.name)
+    name = unique_name(target.name, entry.name, taken)
+    environment, guess = environment_of(entry.network.name)
     owner = ResourceId(_NOBODY, namespace, name, _NOBODY)
     for firewall in _modes(adopt=adopt):
         spec = _spec(candidate, inventory, environment, firewall, adopt=adopt)
@@ -136,7 +100,7 @@ def _resource(
         return Resource(
             name=name,
             spec=spec,
-            found=(_describe(connector, candidate.network), *target.found),
+            found=(entry.found, *target.found),
             guessed=(guess, *target.guessed),
             foretold=foretold,
             outlook=outlook(desired, foretold, 0.0),
@@ -158,7 +122,7 @@ def _spec(
     candidate: _Candidate, inventory: Inventory, environment: str, firewall: dict[str, str], *, adopt: bool
 ) -> dict[str, Any]:
     """The spec in the resource's own words, with what differs from the defaults and nothing else."""
-    connector, network = candidate.connector, candidate.network
+    network = candidate.entry.network
     spec: dict[str, Any] = {
         "environment": environment,
         "projectId": inventory.project,
@@ -168,22 +132,7 @@ def _spec(
         spec["network"] = {"name": network.name, "hostProjectId": inventory.host_project}
     elif network.name != f"{environment}-vpc":
         spec["network"] = {"name": network.name}
-    declared: dict[str, Any] = {}
-    if connector.name != connector_name_for(environment):
-        declared["name"] = connector.name
-    if connector.project != inventory.project:
-        declared["projectId"] = connector.project
-    if connector.subnet:
-        declared["subnet"] = {"name": connector.subnet}
-    else:
-        declared["ipCidrRange"] = str(connector.ip_cidr_range)
-    if not adopt:
-        declared["management"] = "Observed"
-    else:
-        declared["management"] = "Managed"
-        if connector.machine_type not in ("", "e2-micro"):
-            declared["machineType"] = connector.machine_type
-    spec["connector"] = declared
+    spec |= declared(candidate.entry, inventory.project, environment, adopt=adopt)
     spec["redis"] = candidate.target.redis
     if firewall:
         spec["firewall"] = firewall
@@ -194,11 +143,14 @@ def _spec(
 
 def _observed(desired: Desired, candidate: _Candidate, inventory: Inventory) -> Observed:
     """What the operator would see."""
-    name = candidate.network.name
-    connectors = tuple(one for one in inventory.connectors if one.project == desired.connector.project)
+    entry = candidate.entry
+    name = entry.network.name
+    connectors: tuple[Connector, ...] = ()
+    if desired.direct is None:
+        connectors = tuple(one for one in inventory.connectors if one.project == desired.connector.project)
     return Observed(
-        network=next(one for one in inventory.networks if one.ref == candidate.network),
-        connector=next((one for one in connectors if one.name == desired.connector.name), None),
+        network=next(one for one in inventory.networks if one.ref == entry.network),
+        connector=entry.connector,
         redis=candidate.target.seen,
         rules=inventory.rules,
         policies=inventory.policies.get(name, ()),
@@ -209,40 +161,48 @@ def _observed(desired: Desired, candidate: _Candidate, inventory: Inventory) -> 
     )
 
 
-def _describe(connector: Connector, network: NetworkRef) -> str:
-    place = f"subnet {connector.subnet}" if connector.subnet else f"range {connector.ip_cidr_range}"
-    size = f"{connector.machine_type}, {connector.min_instances} to {connector.max_instances} instances"
-    return f"connector {connector.name} ({connector.state}, {place}, {size}) on network {network.name}"
-
-
 def _unreached(inventory: Inventory, reached: set[str], network: str | None) -> Iterator[Left]:
-    """Managed Redis that no connector's path leads to, and kinds that could not be looked at."""
+    """Managed Redis that no path leads to."""
     kinds: tuple[tuple[str, Sequence[RedisInstance | RedisCluster | ValkeyInstance] | Unseen], ...] = (
         ("Memorystore instance", inventory.instances),
         ("Redis Cluster", inventory.clusters),
         ("Valkey instance", inventory.valkeys),
     )
     for noun, seen in kinds:
-        if isinstance(seen, Unseen):
-            yield Left(f"every {noun}", f"could not be read: {seen.message}")
-            continue
-        for one in sorted(seen, key=lambda each: each.name):
-            what = f"{noun} {one.name}"
-            if what in reached:
-                continue
-            if isinstance(one, RedisInstance):
-                where = {one.authorized_network} - {None}
-            else:
-                where = {connection.network for connection in one.connections} - {None}
-            names = {one.name for one in where if one is not None}
-            if network is not None and network not in names:
+        for one in () if isinstance(seen, Unseen) else sorted(seen, key=lambda each: each.name):
+            what, names = f"{noun} {one.name}", _networks_of(one)
+            if what in reached or (network is not None and network not in names):
                 continue
             if not names:
                 yield Left(what, "Google does not tell on which network it is reached")
             else:
-                yield Left(what, f"no READY connector of the region is on its network {', '.join(sorted(names))}")
-    if isinstance(inventory.machines, Unseen):
-        yield Left("every VM", f"could not be read: {inventory.machines.message}")
+                where = f"its network {', '.join(sorted(names))}"
+                yield Left(
+                    what, f"no READY connector of the region, and no service by Direct VPC egress, is on {where}"
+                )
+
+
+def _networks_of(one: RedisInstance | RedisCluster | ValkeyInstance) -> frozenset[str]:
+    """Names of the networks that a managed Redis can be reached from."""
+    if isinstance(one, RedisInstance):
+        refs = {one.authorized_network}
+    else:
+        refs = {connection.network for connection in one.connections}
+    return frozenset(ref.name for ref in refs if ref is not None)
+
+
+def _unread(inventory: Inventory, network: str | None) -> Iterator[Left]:
+    """What could not be looked at."""
+    kinds = {
+        "Memorystore instance": inventory.instances,
+        "Redis Cluster": inventory.clusters,
+        "Valkey instance": inventory.valkeys,
+        "VM": inventory.machines,
+        "Cloud Run service": inventory.services,
+    }
+    for noun, seen in kinds.items():
+        if isinstance(seen, Unseen):
+            yield Left(f"every {noun}", f"could not be read: {seen.message}")
     for by_network in (inventory.policies, inventory.regional_policies):
         for name, policies in by_network.items():
             if isinstance(policies, Unseen) and network in (None, name):

@@ -1,4 +1,4 @@
-"""Which Redis a connector can be meant for: managed ones of its network, and VMs that a rule opens tcp:6379 to."""
+"""Which Redis a way in can be meant for: managed ones of its network, and VMs that a rule opens tcp:6379 to."""
 
 from __future__ import annotations
 
@@ -7,21 +7,20 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, ip_network
 from typing import Any, Protocol
 
-from redis_connectivity.api.limits import CONNECTOR_TAG, REDIS_PORT, REDIS_TAG, connector_tag
+from redis_connectivity.api.limits import REDIS_PORT, REDIS_TAG
 from redis_connectivity.core.cloudvalues import (
     Action,
-    Connector,
     Direction,
     FirewallRule,
     Machine,
     NetworkRef,
     RedisInstance,
-    Subnetwork,
 )
 from redis_connectivity.core.identity import read_marker
 from redis_connectivity.core.observed import Unseen
 from redis_connectivity.core.pscvalues import Authorization, RedisCluster, ValkeyInstance
 from redis_connectivity.core.reachability import GOOGLE_RULE_PREFIX
+from redis_connectivity.core.sources import Source
 from redis_connectivity.core.targets import same_network
 
 __all__ = ["FoundTarget", "keeper_of", "targets_of"]
@@ -36,8 +35,6 @@ class _Project(Protocol):
 
     @property
     def rules(self) -> tuple[FirewallRule, ...]: ...
-    @property
-    def subnetworks(self) -> tuple[Subnetwork, ...] | Unseen: ...
     @property
     def machines(self) -> tuple[Machine, ...] | Unseen: ...
     @property
@@ -60,8 +57,8 @@ class FoundTarget:
     seen: Seen | None = None
 
 
-def targets_of(connector: Connector, network: NetworkRef, project: _Project) -> tuple[list[FoundTarget], Others]:
-    """The targets for a connector, and what looked like one but cannot be declared."""
+def targets_of(source: Source, entry: str, network: NetworkRef, project: _Project) -> tuple[list[FoundTarget], Others]:
+    """The targets for a way in (`entry` is what it is called), and what looked like one but cannot be declared."""
     found = [
         *(_memorystore(one) for one in _read(project.instances) if _authorised(one, network)),
         *(_psc(one, "Redis Cluster", "cluster", "name") for one in _read(project.clusters) if _connected(one, network)),
@@ -71,7 +68,7 @@ def targets_of(connector: Connector, network: NetworkRef, project: _Project) -> 
             if _connected(one, network)
         ),
     ]
-    machines, others = _machines(connector, network, project)
+    machines, others = _machines(source, entry, network, project)
     return [*sorted(found, key=lambda one: one.what), *machines], others
 
 
@@ -109,23 +106,22 @@ def _psc(one: RedisCluster | ValkeyInstance, noun: str, kind: str, key: str) -> 
     return FoundTarget(f"{noun} {one.name}", one.name, {kind: {key: one.name}}, tuple(notes), seen=one)
 
 
-def _machines(connector: Connector, network: NetworkRef, project: _Project) -> tuple[list[FoundTarget], Others]:
+def _machines(source: Source, entry: str, network: NetworkRef, project: _Project) -> tuple[list[FoundTarget], Others]:
     """VMs in the order of their names, each by the first rule that opens it."""
-    source = _source(connector, project)
-    if source is None or isinstance(project.machines, Unseen):
+    if isinstance(project.machines, Unseen):
         return [], []
     found: dict[tuple[str, str, str], FoundTarget] = {}
     others: Others = []
     for rule in sorted(project.rules, key=lambda one: one.name):
         names_port = _names_redis(rule, network)
-        covers = _covers(rule, source, connector)
+        covers = _covers(rule, source)
         if names_port is None or covers is None:
             continue
         if not names_port:
             others.append((f"rule {rule.name}", "it lets in every port, which does not tell that Redis is behind it"))
             continue
         if not covers:
-            others.append((f"rule {rule.name}", f"it lets in a part of {source} of connector {connector.name} only"))
+            others.append((f"rule {rule.name}", f"it lets in a part of {source.range} of {entry} only"))
             continue
         if not (rule.target_tags or rule.target_service_accounts):
             others.append(
@@ -140,15 +136,6 @@ def _machines(connector: Connector, network: NetworkRef, project: _Project) -> t
     return [found[key] for key in sorted(found)], others
 
 
-def _source(connector: Connector, project: _Project) -> IPv4Network | None:
-    if connector.ip_cidr_range is not None:
-        return connector.ip_cidr_range
-    for one in _read(project.subnetworks):
-        if (one.name, one.region) == (connector.subnet, connector.region):
-            return IPv4Network(one.ip_cidr_range)
-    return None
-
-
 def _names_redis(rule: FirewallRule, network: NetworkRef) -> bool | None:
     """Whether a rule of people's lets tcp:6379 in by name, only with every other port (False), or not at all (None)."""
     of_people = not rule.disabled and not rule.name.startswith(GOOGLE_RULE_PREFIX)
@@ -160,15 +147,15 @@ def _names_redis(rule: FirewallRule, network: NetworkRef) -> bool | None:
     return False if any(not one.ports for one in tcp) else None
 
 
-def _covers(rule: FirewallRule, source: IPv4Network, connector: Connector) -> bool | None:
-    """Whether the rule lets in all of the connector's range, a part of it (False), or nothing (None)."""
-    tags = {CONNECTOR_TAG, connector_tag(connector.region, connector.name)}
-    if rule.source_tags & tags or not (rule.source_ranges or rule.source_tags or rule.source_service_accounts):
+def _covers(rule: FirewallRule, source: Source) -> bool | None:
+    """Whether the rule lets in all of a range, a part of it (False), or nothing (None)."""
+    by_tag = source.tags_as_source and bool(rule.source_tags & source.tags)
+    if by_tag or not (rule.source_ranges or rule.source_tags or rule.source_service_accounts):
         return True
     networks = [one for one in map(ip_network, rule.source_ranges) if isinstance(one, IPv4Network)]
-    if any(source.subnet_of(one) for one in networks):
+    if any(source.range.subnet_of(one) for one in networks):
         return True
-    return False if any(source.overlaps(one) for one in networks) else None
+    return False if any(source.range.overlaps(one) for one in networks) else None
 
 
 def _selected(rule: FirewallRule, machine: Machine) -> bool:
@@ -191,21 +178,17 @@ def _vm(machine: Machine, rule: FirewallRule) -> FoundTarget:
     )
 
 
-def keeper_of(
-    connector: Connector, network: NetworkRef, target: FoundTarget, project: _Project
-) -> tuple[str, str] | None:
+def keeper_of(source: Source, network: NetworkRef, target: FoundTarget, project: _Project) -> tuple[str, str] | None:
     """The rule and the resource that look after a path already, by the marker of a rule for it; None: nobody."""
-    tag = connector_tag(connector.region, connector.name)
     hosts = {f"{one}/32" for one in _hosts(target)}
-    source = str(_source(connector, project))
     for rule in sorted(project.rules, key=lambda one: one.name):
         marker = read_marker(rule.description)
         if marker is None or marker.rule != rule.name or rule.network != network:
             continue
         ingress = rule.direction is Direction.INGRESS
-        if ingress and source in rule.source_ranges and _targets(rule, target):
+        if ingress and str(source.range) in rule.source_ranges and _targets(rule, target):
             return rule.name, marker.owner.key
-        if not ingress and tag in rule.target_tags and hosts & rule.destination_ranges:
+        if not ingress and source.aim & rule.target_tags and hosts & rule.destination_ranges:
             return rule.name, marker.owner.key
     return None
 

@@ -19,6 +19,7 @@ from redis_connectivity.core.forecast import Forecast
 from redis_connectivity.core.observed import Unseen
 from redis_connectivity.core.outlook import Outlook
 from redis_connectivity.core.pscvalues import RedisCluster, ValkeyInstance
+from redis_connectivity.core.runvalues import RunService
 
 __all__ = ["Imported", "Inventory", "Left", "Resource"]
 
@@ -37,6 +38,8 @@ class Inventory:
     instances: tuple[RedisInstance, ...] | Unseen = ()
     clusters: tuple[RedisCluster, ...] | Unseen = ()
     valkeys: tuple[ValkeyInstance, ...] | Unseen = ()
+    #: Cloud Run services of the project and region.
+    services: tuple[RunService, ...] | Unseen = ()
     #: By network's name; a network without an entry has none.
     policies: Mapping[str, tuple[FirewallPolicy, ...] | Unseen] = field(default_factory=dict)
     #: Those of the region, by network's name.
@@ -52,7 +55,7 @@ class Inventory:
     @property
     def unread(self) -> bool:
         """Whether something could not be read."""
-        kinds = (self.subnetworks, self.machines, self.instances, self.clusters, self.valkeys)
+        kinds = (self.subnetworks, self.machines, self.instances, self.clusters, self.valkeys, self.services)
         parts = (*kinds, *self.policies.values(), *self.regional_policies.values())
         return any(isinstance(part, Unseen) for part in parts)
 
@@ -82,7 +85,7 @@ class Resource:
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """Every resource, in the order of connectors and targets, and everything that none was written for."""
+    """Every resource, in the order of ways in and targets, and everything that none was written for."""
 
     resources: tuple[Resource, ...]
     left: tuple[Left, ...]

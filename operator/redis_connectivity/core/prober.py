@@ -13,7 +13,7 @@ from typing import Final
 from redis_connectivity.core.desired import Desired
 from redis_connectivity.core.runvalues import RunService, WayOut, service_path
 
-__all__ = ["ARGS", "ProberSetup", "is_ours", "labels_of", "owner_of", "prober_path", "service_of"]
+__all__ = ["ARGS", "ProberSetup", "is_ours", "labels_of", "made_by_operator", "owner_of", "prober_path", "service_of"]
 
 ARGS: Final = ("prober",)
 _PREFIX: Final = "redis-connectivity-prober"
@@ -88,6 +88,11 @@ def labels_of(cluster: str) -> dict[str, str]:
 def is_ours(service: RunService, cluster: str) -> bool:
     """Whether an operator of this cluster made the service."""
     return (_CLUSTER_LABEL, cluster) in service.labels
+
+
+def made_by_operator(service: RunService) -> bool:
+    """Whether it is a prober, of whatever cluster's operator."""
+    return _CLUSTER_LABEL in dict(service.labels)
 
 
 def owner_of(service: RunService) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 import yaml
 from click.testing import Result
@@ -28,7 +29,7 @@ def google() -> Iterator[ControlClient]:
 
 
 def environment(google: ControlClient, **more: str) -> dict[str, str]:
-    named = dict.fromkeys(("COMPUTE", "VPCACCESS", "REDIS", "REDIS_CLUSTER"), google.url)
+    named = dict.fromkeys(("COMPUTE", "VPCACCESS", "REDIS", "REDIS_CLUSTER", "RUN"), google.url)
     named["MEMORYSTORE"] = f"{google.url}/memorystore"
     endpoints = {f"REDIS_CONNECTIVITY_{name}_ENDPOINT": url for name, url in named.items()}
     return {**endpoints, "REDIS_CONNECTIVITY_CREDENTIALS": "anonymous", "COLUMNS": "300", **more}
@@ -164,7 +165,7 @@ def test_a_project_without_paths_says_so(google: ControlClient) -> None:
 
 def test_what_cannot_be_read_is_named_and_ends_with_1(google: ControlClient) -> None:
     build(google)
-    google.allow(PROJECT, {"*": ["compute.*", "vpcaccess.*", "memorystore.*"]})
+    google.allow(PROJECT, {"*": ["compute.*", "vpcaccess.*", "memorystore.*", "run.*"]})
     done = imported(google)
 
     assert done.exit_code == 1
@@ -228,6 +229,31 @@ def test_a_shared_vpc_is_read_with_its_host_project(google: ControlClient, tmp_p
     assert spec["connector"] == {"name": "shared-conn", "subnet": {"name": "conn"}, "management": "Observed"}
     planned = run(google, "plan", str(file))
     assert planned.exit_code == 0, planned.stdout
+
+
+def test_direct_vpc_egress_is_written_and_plans_to_nothing(google: ControlClient, tmp_path: Path) -> None:
+    google.put("subnetworks", PROJECT, REGION, "run", network=NETWORK, ipCidrRange="10.64.0.0/24")
+    google.put("redis", PROJECT, REGION, "chat-cache", network=NETWORK)
+    interface = {"network": NETWORK, "subnetwork": "run", "tags": ["chat"]}
+    template = {"containers": [{"image": "example/chat"}], "vpcAccess": {"networkInterfaces": [interface]}}
+    made = httpx2.post(
+        f"{google.url}/v2/projects/{PROJECT}/locations/{REGION}/services",
+        params={"serviceId": "chat"},
+        json={"template": template},
+        trust_env=False,
+    )
+    assert made.status_code == 200, made.text
+    google.clear_audit()
+
+    done = imported(google, "-o", str(tmp_path / "out"))
+    assert (done.exit_code, done.stderr) == (0, f"Wrote 1 resource to {tmp_path / 'out'}.\n")
+    (file,) = (tmp_path / "out").iterdir()
+    text = file.read_text(encoding="utf-8")
+    assert "# Found: Cloud Run service chat on Direct VPC egress from subnet run (10.64.0.0/24)" in text
+    assert yaml.safe_load(text)["spec"]["directVpcEgress"] == {"subnet": "run", "tags": ["chat"]}
+    planned = run(google, "plan", str(file))
+    assert planned.exit_code == 0, planned.stdout
+    assert "Nothing would change now." in planned.stdout
 
 
 def test_a_host_project_that_is_the_project_itself_is_refused(google: ControlClient) -> None:

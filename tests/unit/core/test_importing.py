@@ -33,7 +33,9 @@ from redis_connectivity.core.identity import Marker, ResourceId
 from redis_connectivity.core.importing import Imported, Inventory, import_paths
 from redis_connectivity.core.importnames import environment_of, unique_name
 from redis_connectivity.core.observed import Unseen
+from redis_connectivity.core.prober import labels_of
 from redis_connectivity.core.pscvalues import ConnectionRole, ConnectionStatus, PscConnection, PscState, RedisCluster
+from redis_connectivity.core.runvalues import RunService, WayOut
 
 PROJECT, REGION = "acme-staging", "us-central1"
 NETWORK = NetworkRef(PROJECT, "staging-vpc")
@@ -199,6 +201,115 @@ def test_a_connector_on_a_subnet_is_declared_by_it() -> None:
     assert one.spec["connector"] == {"subnet": {"name": "serverless"}, "management": "Observed"}
 
 
+# --- Direct VPC egress
+
+RUN_SUBNET = Subnetwork(PROJECT, REGION, "run", NETWORK, IPv4Network("10.64.0.0/24"))
+IN_SUBNET = replace(REDIS_IN, source_ranges=frozenset({"10.64.0.0/24"}))
+FULL = WayOut(
+    network=f"projects/{PROJECT}/global/networks/staging-vpc",
+    subnetwork=f"projects/{PROJECT}/regions/{REGION}/subnetworks/run",
+)
+
+
+def service(name: str, way: WayOut = FULL, **more: Any) -> RunService:
+    return RunService(PROJECT, REGION, name, "image", (), way, **more)
+
+
+def direct(*services: RunService, **more: Any) -> Imported:
+    given = {"connectors": (), "subnetworks": (RUN_SUBNET,), "services": services, "instances": (INSTANCE,), **more}
+    return run(**given)
+
+
+def test_services_that_leave_by_one_subnet_are_one_path() -> None:
+    found = direct(service("web"), service("chat", WayOut(subnetwork="run")), service("elsewhere", WayOut()))
+    (one,) = found.resources
+    assert found.left == ()
+    assert one.spec == {
+        "environment": "staging",
+        "projectId": PROJECT,
+        "region": REGION,
+        "directVpcEgress": {"subnet": "run"},
+        "redis": {"memorystore": {"instance": "cache"}},
+    }
+    assert one.found[0].startswith("Cloud Run services chat, web on Direct VPC egress from subnet run (10.64.0.0/24)")
+    assert one.foretold.steps == ()
+
+
+def test_services_with_tags_of_their_own_are_paths_of_their_own() -> None:
+    tagged = replace(FULL, tags=frozenset({"web", "chat"}))
+    found = direct(service("web", tagged), service("plain"))
+    assert [one.spec["directVpcEgress"] for one in found.resources] == [
+        {"subnet": "run"},
+        {"subnet": "run", "tags": ["chat", "web"]},
+    ]
+    assert [one.name for one in found.resources] == ["cache", "cache-run"]
+
+
+def test_a_machine_is_found_by_the_rule_that_opens_it_to_the_subnet() -> None:
+    (one,) = direct(service("chat"), instances=(), machines=(VM,), rules=(IN_SUBNET,)).resources
+    assert one.spec["redis"] == {"vm": {"host": "10.128.0.5"}}
+    assert one.spec["firewall"] == {"ingress": "Never"}
+
+
+def test_a_revisions_tag_is_no_source_of_an_ingress_rule() -> None:
+    by_tag = replace(REDIS_IN, source_ranges=frozenset(), source_tags=frozenset({"chat"}))
+    way = replace(FULL, tags=frozenset({"chat"}))
+    found = direct(service("chat", way), instances=(), machines=(VM,), rules=(by_tag,))
+    assert found.resources == ()
+    why = "no Redis was found on its network staging-vpc"
+    assert left(found)["Direct VPC egress from subnet run with network tags chat"] == why
+
+
+def test_without_a_subnet_it_is_the_one_named_like_the_network() -> None:
+    named = replace(RUN_SUBNET, name="staging-vpc")
+    (one,) = direct(service("chat", WayOut(network="staging-vpc")), subnetworks=(named,)).resources
+    assert one.spec["directVpcEgress"] == {"subnet": "staging-vpc"}
+
+
+def test_probers_and_services_that_go_are_no_paths() -> None:
+    labels = frozenset(labels_of("cluster").items())
+    found = direct(service("prober", labels=labels), service("old", deleting=True))
+    assert found.resources == ()
+    assert list(left(found)) == ["Memorystore instance cache"]
+
+
+@pytest.mark.parametrize(
+    ("way", "more", "why"),
+    [
+        (replace(FULL, subnetwork="gone"), {}, "its subnet gone is not in project acme-staging"),
+        (
+            replace(FULL, subnetwork=f"projects/acme-host/regions/{REGION}/subnetworks/run"),
+            {},
+            "import with --host-project acme-host",
+        ),
+        (FULL, {"subnetworks": Unseen(Reason.PERMISSION_DENIED, "Grant it.")}, "that of subnet run: Grant it."),
+        (FULL, {"networks": ()}, "its network staging-vpc is not in project acme-staging"),
+    ],
+)
+def test_a_service_whose_subnet_is_not_known_is_named(way: WayOut, more: dict[str, Any], why: str) -> None:
+    found = direct(service("chat", way), **more)
+    assert found.resources == ()
+    assert why in left(found)["Cloud Run service chat"]
+
+
+def test_a_service_on_the_host_projects_subnet_is_declared_with_it() -> None:
+    way = WayOut(
+        network=f"projects/{HOST}/global/networks/shared-vpc",
+        subnetwork=f"projects/{HOST}/regions/{REGION}/subnetworks/conn",
+    )
+    (one,) = shared(connectors=(), services=(service("chat", way),)).resources
+    assert one.spec["network"] == {"name": "shared-vpc", "hostProjectId": HOST}
+    assert one.spec["directVpcEgress"] == {"subnet": "conn"}
+
+
+def test_what_the_operator_keeps_for_a_subnet_is_not_written_again() -> None:
+    owner = ResourceId("cluster", "staging", "chat", "uid-1")
+    kept = replace(IN_SUBNET, description=Marker(owner, Direction.INGRESS, "redis-in").description())
+    found = direct(service("chat"), instances=(), machines=(VM,), rules=(kept,))
+    assert found.resources == ()
+    assert "resource staging/chat looks after it already" in next(iter(left(found).values()))
+
+
 def test_names_are_given_where_they_differ_from_the_defaults() -> None:
     network = NetworkRef(PROJECT, "default")
     connector = replace(CONNECTOR, name="vpc-conn", network="default")
@@ -254,11 +365,12 @@ def test_what_the_operator_keeps_already_is_not_written_again() -> None:
 
 def test_what_could_not_be_read_is_named() -> None:
     hidden = Unseen(Reason.PERMISSION_DENIED, "Grant redis.instances.list.")
-    inventory = holding(instances=hidden, machines=hidden)
+    inventory = holding(instances=hidden, machines=hidden, services=hidden)
     found = import_paths(inventory, namespace="staging")
     assert inventory.unread
     assert "Grant redis.instances.list." in left(found)["every Memorystore instance"]
     assert "every VM" in left(found)
+    assert "every Cloud Run service" in left(found)
 
 
 def test_adoption_is_written_and_foretold() -> None:
@@ -356,6 +468,13 @@ def inventories(draw: st.DrawFn) -> Inventory:
         for name in draw(st.lists(labels, max_size=4, unique=True))
     ]
     rules = [replace(one, source_ranges=frozenset()) if one.direction is Direction.EGRESS else one for one in rules]
+    ways = st.builds(
+        WayOut,
+        network=st.sampled_from(["", "sub", f"projects/{PROJECT}/global/networks/{names[0]}"]),
+        subnetwork=st.sampled_from(["sub", "gone", f"projects/host-project/regions/{REGION}/subnetworks/sub"]),
+        tags=tag_sets,
+    )
+    services = [service(name, draw(ways)) for name in draw(st.lists(short, max_size=3, unique=True))]
     return Inventory(
         PROJECT,
         REGION,
@@ -365,6 +484,7 @@ def inventories(draw: st.DrawFn) -> Inventory:
         subnetworks=(subnet,),
         machines=tuple(machines),
         instances=tuple(instances),
+        services=tuple(services),
     )
 
 
@@ -381,7 +501,10 @@ def test_every_resource_is_valid_unique_and_changes_nothing(inventory: Inventory
         # As it is written, so it is read: YAML has no types of ours.
         spec = RedisConnectivitySpec.model_validate(one.spec)
         want = resolve(ResourceId("none", "staging", one.name, "none"), spec)
-        assert want.connector.name in {each.name for each in inventory.connectors}
+        if want.direct is None:
+            assert want.connector.name in {each.name for each in inventory.connectors}
+        else:
+            assert want.direct.subnet == "sub"
         assert want.network in {each.ref for each in inventory.networks}
         if not adopt:
             assert one.foretold.steps == ()
@@ -396,6 +519,10 @@ def test_nothing_is_dropped_silently(inventory: Inventory) -> None:
 
     for connector in inventory.connectors:
         assert f"connector {connector.name}" in told
+    assert not isinstance(inventory.services, Unseen)
+    for one in inventory.services:
+        found_place = one.way.subnetwork == "sub"
+        assert ("Direct VPC egress from subnet sub" if found_place else f"Cloud Run service {one.name}") in told
     assert not isinstance(inventory.instances, Unseen)
     for instance in inventory.instances:
         assert f"Memorystore instance {instance.name}" in told
