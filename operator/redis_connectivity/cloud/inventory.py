@@ -122,8 +122,11 @@ class Inventory:
         Raises:
             CloudError: It could not be read; `peek` still has the last good content.
         """
+        return await self.need_since(key, self._clock.monotonic() - max_age, lane)
+
+    async def need_since(self, key: Key[T], earliest: float, lane: AnyLane = Lane.REPAIR) -> Snapshot[T]:
+        """The same, read no earlier than a moment of the monotonic clock. Raises like `need`."""
         entry = self._entry(key)
-        earliest = self._clock.monotonic() - max_age
         holder = ticket(lane)
         while True:
             seen = entry.snapshot

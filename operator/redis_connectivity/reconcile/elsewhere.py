@@ -76,22 +76,21 @@ class Elsewhere:
         """The names in a view, no older than the time at which the resource began to miss this name."""
         if self._cloud.governor.throttled_until(key.project) is not None:
             return ()
-        floor = SCARCE_FRESH if key.kind in SCARCE else 0.0
-        age = max(floor, min(_KEPT, self._missed_for(_what(desired, key, name))))
+        since, now = self._missed_since(_what(desired, key, name)), time.monotonic()
+        earliest = min(max(since, now - _KEPT), now - (SCARCE_FRESH if key.kind in SCARCE else 0.0))
         try:
-            return tuple((await self._cloud.inventory.need(key, age, lane)).items)
+            return tuple((await self._cloud.inventory.need_since(key, earliest, lane)).items)
         except CloudError as error:
             _log.info("regions.unread", view=str(key), error=str(error))
             return ()
 
-    def _missed_for(self, what: tuple[str, str]) -> float:
-        """Seconds. A look from before may be from before the thing was made somewhere else."""
-        now = time.monotonic()
+    def _missed_since(self, what: tuple[str, str]) -> float:
+        """A moment of the monotonic clock. A look from before may be from before the thing was made somewhere else."""
         if what not in self._missed:
             if len(self._missed) >= _MISSED_KEPT:
                 del self._missed[next(iter(self._missed))]
-            self._missed[what] = now
-        return now - self._missed[what]
+            self._missed[what] = time.monotonic()
+        return self._missed[what]
 
 
 def _what(desired: Desired, view: keys.AnyKey, name: str) -> tuple[str, str]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import AsyncIterator, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -131,6 +133,20 @@ async def test_a_connector_that_others_make_is_looked_for_where_the_network_is(
     assert [(one.connector, one.connector_elsewhere) for one in seen] == [(None, found)] * 3
     listed = lists(google, "vpcaccess.connectors.list")
     assert listed.count(FAR) == listed.count("us-east1") == (1 if found else 0)
+
+
+async def test_a_look_that_begins_late_is_no_reason_for_another(
+    google: ControlClient, cloud: GoogleCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a busy machine time goes by between the question and the reading."""
+    google.put("redis", PROJECT, FAR, "cache", network="staging-vpc")
+    observer = Observer(cloud, Pace())
+    redis = {"memorystore": {"instance": "cache"}}
+    assert (await observe(cloud, redis, observer)).redis_elsewhere == (FAR,)
+    slow = SimpleNamespace(monotonic=lambda: time.monotonic() - 0.5)
+    monkeypatch.setattr("redis_connectivity.reconcile.elsewhere.time", slow)
+    assert (await observe(cloud, redis, observer)).redis_elsewhere == (FAR,)
+    assert lists(google, "redis.instances.list").count("-") == 1
 
 
 async def test_a_slip_in_the_name_is_found_nowhere(google: ControlClient, cloud: GoogleCloud) -> None:
