@@ -217,8 +217,7 @@ def test_a_quota_is_told_though_another_runs_out_just_after_it(place: Place) -> 
     for method, status in (("compute.firewalls.list", 403), ("vpcaccess.connectors.list", 429)):
         place.fault(method, "status", status=status, reason="rateLimitExceeded", message="Quota exceeded.")
         place.until(lambda name=method: place.refused(name, since=mark), f"{method} to be refused")
-    place.says("FirewallReady", "Unknown", "QuotaExhausted", deadline=40)
-    place.says("ConnectorReady", "Unknown", "QuotaExhausted", deadline=40)
+    place.says("Ready", "Unknown", "QuotaExhausted", deadline=40)
 
 
 def test_a_network_that_is_deleted_under_everything_is_named(place: Place) -> None:
