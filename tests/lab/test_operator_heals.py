@@ -10,7 +10,7 @@ import pytest
 from redis_connectivity_lab.asking import ask_prober
 from redis_connectivity_lab.emulator.timings import Timings
 from redis_connectivity_lab.stack import Lab
-from support.hardened import REGION, Hardened
+from support.hardened import ABROAD, REGION, Hardened
 from support.waiting import wait_until
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
@@ -73,7 +73,12 @@ class Path:
 def path(lab: Lab, request: pytest.FixtureRequest) -> Iterator[Path]:
     namespace = f"heal-{secrets.token_hex(3)}"
     lab.control_plane.create_namespace(namespace)
-    world = Hardened(lab.cloud.control, lab.cloud.url, memorystore=request.param == "memorystore").build()
+    world = Hardened(
+        lab.cloud.control,
+        lab.cloud.url,
+        memorystore=request.param == "memorystore",
+        machine_region=ABROAD if request.param == "abroad" else REGION,
+    ).build()
     pid = lab.operator.pid
     try:
         yield Path(lab, world, namespace)
@@ -201,6 +206,22 @@ def test_a_deny_of_the_regions_own_policies_is_named(path: Path) -> None:
     path.apply()
     message = path.is_("FirewallReady", "False", "FirewallDenyUnbeatable")
     assert "system firewall policy google-system, rule (priority 10)" in message
+
+
+@pytest.mark.parametrize("path", ["abroad"], indirect=True)
+def test_a_deny_where_the_machine_stands_cuts_real_packets_and_is_named(path: Path) -> None:
+    """The connector is in one region, the machine in another: ingress is for the policies there to decide."""
+    path.apply()
+    path.ready()
+    fields: dict[str, Any] = {"type": "SYSTEM", "rules": corporate_deny("INGRESS")}
+    # The same in the connector's region is about other machines.
+    path.world.control.put("policies", path.world.project, "here", region=REGION, shortName="google-here", **fields)
+    path.world.control.put("policies", path.world.project, "there", region=ABROAD, shortName="google-there", **fields)
+    path.is_("Reachable", "False", "ProbeFailed")
+    message = path.is_("FirewallReady", "False", "FirewallDenyUnbeatable")
+    assert "system firewall policy google-there, rule (priority 10)" in message
+    path.world.control.delete("policies", path.world.project, "there")
+    path.ready()
 
 
 def test_without_permission_for_the_regions_policies_the_path_is_proven_all_the_same(path: Path) -> None:

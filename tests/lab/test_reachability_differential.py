@@ -75,7 +75,7 @@ class Round:
     seed: int
     rule_set: RuleSet
     topology: Topology
-    #: The firewall as seen from each region.
+    #: The firewall by the receiver's region; all senders are in the first.
     firewalls: dict[str, Firewall]
     blinded: Firewall
 
@@ -136,7 +136,8 @@ def make_round(seed: int) -> Round:
     rules = [firewall_from_google(_message(compute_v1.Firewall, body), PROJECT) for body in project.firewalls.values()]
     everywhere = _policies(project, None)
     order = rule_set.enforcement_order
-    firewalls = {region: Firewall(rules, everywhere, order, _policies(project, region)) for region in REGIONS}
+    here = _policies(project, REGIONS[0])
+    firewalls = {one: Firewall(rules, everywhere, order, here, _policies(project, one)) for one in REGIONS}
     blinded = Firewall(rules, everywhere, order, Unread("compute.networks.getRegionEffectiveFirewalls"))
     return Round(seed, rule_set, topology, firewalls, blinded)
 
@@ -187,7 +188,7 @@ def judge(this: Round, sender: Host, receiver: Host, port: int) -> Told:
     unsure = dataclasses.replace(flow, receiver=dataclasses.replace(target, service_accounts=None, secure_tags=None))
     there = this.firewalls[receiver.region or REGIONS[0]]
     return Told(
-        this.firewalls[sender.region].judge(Direction.EGRESS, flow),
+        there.judge(Direction.EGRESS, flow),
         there.judge(Direction.INGRESS, flow),
         (this.blinded.judge(Direction.EGRESS, flow), there.judge(Direction.INGRESS, unsure)),
     )

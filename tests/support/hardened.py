@@ -7,9 +7,11 @@ from typing import Any
 
 from redis_connectivity_lab.emulator import ControlClient
 
-__all__ = ["REGION", "Hardened"]
+__all__ = ["ABROAD", "REGION", "Hardened"]
 
 REGION = "us-central1"
+#: Another region.
+ABROAD = "europe-west1"
 
 
 @dataclass
@@ -24,6 +26,8 @@ class Hardened:
     memorystore: bool = False
     project: str = field(default_factory=lambda: f"p-{secrets.token_hex(4)}")
     hardened: bool = True
+    #: Of the machine that Redis runs on; connector and prober are in REGION.
+    machine_region: str = REGION
 
     @property
     def network(self) -> str:
@@ -51,7 +55,7 @@ class Hardened:
         """The data plane's name for the machine that Redis runs on."""
         if self.memorystore:
             return f"projects/{self.project}/locations/{REGION}/instances/cache"
-        return f"projects/{self.project}/zones/{REGION}-a/instances/redis-vm"
+        return f"projects/{self.project}/zones/{self.machine_region}-a/instances/redis-vm"
 
     @property
     def prober_url(self) -> str:
@@ -67,11 +71,12 @@ class Hardened:
         if self.memorystore:
             control.put("redis", project, REGION, "cache", network=self.network, host=self.host)
         else:
-            control.put("subnetworks", project, REGION, "redis", network=self.network, ipCidrRange="10.128.0.0/20")
+            subnet: dict[str, Any] = {"network": self.network, "ipCidrRange": "10.128.0.0/20"}
+            control.put("subnetworks", project, self.machine_region, "redis", **subnet)
             control.put(
                 "instances",
                 project,
-                f"{REGION}-a",
+                f"{self.machine_region}-a",
                 "redis-vm",
                 network=self.network,
                 address=self.host,

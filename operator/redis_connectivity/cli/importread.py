@@ -45,7 +45,7 @@ async def read_inventory(cloud: GoogleCloud, project: str, region: str, host_pro
         _must(_view(cloud, keys.firewalls(holder))),
         asyncio.gather(*(_must(_view(cloud, keys.connectors(one, region))) for one in both)),
     )
-    subnetworks, machines, services, (instances, clusters, valkeys), (policies, regional) = await asyncio.gather(
+    subnetworks, machines, services, (instances, clusters, valkeys) = await asyncio.gather(
         _try(_view(cloud, keys.subnetworks(holder))),
         _try(_machines(cloud, both)),
         _try(_view(cloud, keys.run_services(project, region))),
@@ -54,12 +54,15 @@ async def read_inventory(cloud: GoogleCloud, project: str, region: str, host_pro
             _try(_view(cloud, keys.redis_clusters(project, region))),
             _try(_view(cloud, keys.valkey_instances(project, region))),
         ),
-        asyncio.gather(
-            asyncio.gather(*(_policies(cloud, keys.effective_policies(one.ref)) for one in networks)),
-            asyncio.gather(*(_policies(cloud, keys.region_policies(one.ref, region)) for one in networks)),
-        ),
     )
-    names = [one.ref.name for one in networks]
+    standing = () if isinstance(machines, Unseen) else machines
+    known = {one.ref for one in networks}
+    elsewhere = {(one.network, one.region) for one in standing if one.network in known}
+    places = sorted({(one, region) for one in known} | elsewhere)
+    policies, regional = await asyncio.gather(
+        asyncio.gather(*(_policies(cloud, keys.effective_policies(one.ref)) for one in networks)),
+        asyncio.gather(*(_policies(cloud, keys.region_policies(network, where)) for network, where in places)),
+    )
     return Inventory(
         project=project,
         region=region,
@@ -72,8 +75,8 @@ async def read_inventory(cloud: GoogleCloud, project: str, region: str, host_pro
         clusters=clusters,
         valkeys=valkeys,
         services=services,
-        policies=dict(zip(names, policies, strict=True)),
-        regional_policies=dict(zip(names, regional, strict=True)),
+        policies=dict(zip((one.ref.name for one in networks), policies, strict=True)),
+        regional_policies=dict(zip(((network.name, where) for network, where in places), regional, strict=True)),
         host_project=host_project,
     )
 

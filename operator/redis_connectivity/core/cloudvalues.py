@@ -186,6 +186,11 @@ class Machine:
     service_accounts: frozenset[str] = frozenset()
     status: str = ""
 
+    @property
+    def region(self) -> str:
+        """The zone's."""
+        return self.zone.rpartition("-")[0]
+
 
 class ConnectorState(enum.StrEnum):
     """vpcaccess.v1.Connector.State."""

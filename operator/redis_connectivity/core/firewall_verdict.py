@@ -7,7 +7,7 @@ from redis_connectivity.api.spec import RuleMode
 from redis_connectivity.core.actions import CloudAction
 from redis_connectivity.core.cloudvalues import Direction, FirewallRule
 from redis_connectivity.core.desired import Desired
-from redis_connectivity.core.observed import Observed, Unseen
+from redis_connectivity.core.observed import Observed
 from redis_connectivity.core.questions import firewall_of
 from redis_connectivity.core.reachability import Decider, DoubtKind, Flow
 from redis_connectivity.core.verdict import Verdict, bad, good, unknown
@@ -53,10 +53,9 @@ def firewall_verdict(
     doubts = dict.fromkeys(doubt for judgement, _ in judgements for doubt in judgement.doubts)
     if not doubts:
         return good(Reason.FIREWALL_OPEN, text)
-    if any(doubt.kind is DoubtKind.PERMISSION for doubt in doubts):
-        for seen in (observed.policies, observed.regional_policies):
-            if isinstance(seen, Unseen):
-                return unknown(seen.reason, f"{text} But firewall policies are unknown: {seen.message}")
+    unread = observed.unread_policies
+    if unread is not None and any(doubt.kind is DoubtKind.PERMISSION for doubt in doubts):
+        return unknown(unread.reason, f"{text} But firewall policies are unknown: {unread.message}")
     why = "; ".join(map(str, doubts))
     return unknown(Reason.FIREWALL_UNCERTAIN, f"{text} But a rule may decide otherwise: {why}.")
 

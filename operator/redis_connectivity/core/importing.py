@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from redis_connectivity.api.base import problems
 from redis_connectivity.api.spec import RedisConnectivitySpec
-from redis_connectivity.core.cloudvalues import Connector, RedisInstance
+from redis_connectivity.core.cloudvalues import Connector, FirewallPolicy, RedisInstance
 from redis_connectivity.core.desired import Desired, resolve
 from redis_connectivity.core.forecast import forecast
 from redis_connectivity.core.identity import ResourceId
@@ -26,6 +26,7 @@ from redis_connectivity.core.ledger import Ledger
 from redis_connectivity.core.observed import Observed, Unseen
 from redis_connectivity.core.outlook import outlook
 from redis_connectivity.core.pscvalues import RedisCluster, ValkeyInstance
+from redis_connectivity.core.questions import target_region
 
 __all__ = ["Imported", "Inventory", "Left", "Resource", "import_paths"]
 
@@ -154,11 +155,19 @@ def _observed(desired: Desired, candidate: _Candidate, inventory: Inventory) -> 
         redis=candidate.target.seen,
         rules=inventory.rules,
         policies=inventory.policies.get(name, ()),
-        regional_policies=inventory.regional_policies.get(name, ()),
+        regional_policies=inventory.regional_policies.get((name, inventory.region), ()),
+        target_region_policies=_policies_at_target(desired, inventory),
         subnetworks=inventory.subnetworks,
         connectors=connectors,
         network_names=frozenset(one.ref.name for one in inventory.networks),
     )
+
+
+def _policies_at_target(desired: Desired, inventory: Inventory) -> tuple[FirewallPolicy, ...] | Unseen | None:
+    region = target_region(desired, () if isinstance(inventory.subnetworks, Unseen) else inventory.subnetworks)
+    if region in ("", inventory.region):
+        return None
+    return inventory.regional_policies.get((desired.network.name, region), ())
 
 
 def _unreached(inventory: Inventory, reached: set[str], network: str | None) -> Iterator[Left]:
@@ -203,7 +212,8 @@ def _unread(inventory: Inventory, network: str | None) -> Iterator[Left]:
     for noun, seen in kinds.items():
         if isinstance(seen, Unseen):
             yield Left(f"every {noun}", f"could not be read: {seen.message}")
-    for by_network in (inventory.policies, inventory.regional_policies):
-        for name, policies in by_network.items():
-            if isinstance(policies, Unseen) and network in (None, name):
-                yield Left(f"firewall policies of network {name}", f"could not be read: {policies.message}")
+    policies = {(name, ""): seen for name, seen in inventory.policies.items()} | dict(inventory.regional_policies)
+    for (name, region), found in policies.items():
+        if isinstance(found, Unseen) and network in (None, name):
+            where = f"network {name} in {region}" if region else f"network {name}"
+            yield Left(f"firewall policies of {where}", f"could not be read: {found.message}")

@@ -42,8 +42,8 @@ class Inventory:
     services: tuple[RunService, ...] | Unseen = ()
     #: By network's name; a network without an entry has none.
     policies: Mapping[str, tuple[FirewallPolicy, ...] | Unseen] = field(default_factory=dict)
-    #: Those of the region, by network's name.
-    regional_policies: Mapping[str, tuple[FirewallPolicy, ...] | Unseen] = field(default_factory=dict)
+    #: Those of the region, and of others where machines are, by network's name and region.
+    regional_policies: Mapping[tuple[str, str], tuple[FirewallPolicy, ...] | Unseen] = field(default_factory=dict)
     #: Of a Shared VPC: networks, rules, subnetworks and policies are its then, connectors and machines are of both.
     host_project: str | None = None
 

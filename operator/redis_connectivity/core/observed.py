@@ -67,6 +67,8 @@ class Observed:
     policies: tuple[FirewallPolicy, ...] | Unseen = ()
     #: Those of the region (system and regional network policies), from a call and with a permission of their own.
     regional_policies: tuple[FirewallPolicy, ...] | Unseen = ()
+    #: The same of the region that the target's machine stands in; None where that is the path's own, or not known.
+    target_region_policies: tuple[FirewallPolicy, ...] | Unseen | None = None
     subnetworks: tuple[Subnetwork, ...] | Unseen = ()
     connectors: tuple[Connector, ...] = ()
     operation: OperationResult | None = None
@@ -91,3 +93,9 @@ class Observed:
     connector_elsewhere: tuple[str, ...] = ()
     #: Other regions that have a managed Redis of the declared kind and name; looked for where there is none in its own.
     redis_elsewhere: tuple[str, ...] = ()
+
+    @property
+    def unread_policies(self) -> Unseen | None:
+        """Why not all firewall policies are known; None where they are."""
+        parts = (self.policies, self.regional_policies, self.target_region_policies)
+        return next((one for one in parts if isinstance(one, Unseen)), None)

@@ -130,9 +130,9 @@ def _judged(judged: PathAnswer | Verdict, name: Judged, desired: Desired, observ
         case Answer.DENIED:
             return bad(_denied_reason(desired, name, hop.by), hop.message)
         case Answer.UNKNOWN:
-            for seen in (observed.policies, observed.regional_policies):
-                if isinstance(seen, Unseen):
-                    return unknown(seen.reason, f"{hop.message} {seen.message}")
+            unread = observed.unread_policies
+            if unread is not None:
+                return unknown(unread.reason, f"{hop.message} {unread.message}")
             return unknown(Reason.FIREWALL_UNCERTAIN, hop.message)
 
 

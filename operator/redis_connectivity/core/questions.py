@@ -8,7 +8,7 @@ from itertools import product
 
 from redis_connectivity.api.spec import RuleMode
 from redis_connectivity.core.actions import CloudAction, DeleteRule, InsertRule, UpdateRule
-from redis_connectivity.core.cloudvalues import FirewallPolicy, FirewallRule, Network
+from redis_connectivity.core.cloudvalues import FirewallPolicy, FirewallRule, Network, Subnetwork
 from redis_connectivity.core.desired import Desired, VmWant
 from redis_connectivity.core.observed import Observed, Unseen
 from redis_connectivity.core.pscvalues import ConnectionStatus
@@ -42,6 +42,7 @@ __all__ = [
     "rules_after",
     "rules_in_force",
     "sites_of",
+    "target_region",
 ]
 
 #: Permissions for networks.getEffectiveFirewalls and its regional sister.
@@ -68,6 +69,19 @@ def flows_of(desired: Desired, sources: Iterable[Source], destinations: Iterable
     )
 
 
+def target_region(desired: Desired, subnetworks: Iterable[Subnetwork]) -> str:
+    """The region of the machine that Redis runs on, by the subnet of its address; empty where that is not known.
+
+    Ingress rules of firewall policies are those of the machine's region, wherever the traffic comes from.
+    """
+    if _side(desired) is not Side.VPC:
+        return ""
+    target = look_at(desired.target, None, desired.network)
+    addresses = [one.address for one in target.destinations] if target is not None else []
+    subnets = (one for one in subnetworks if one.network == desired.network)
+    return next((one.region for one in subnets if any(each in one.ip_cidr_range for each in addresses)), "")
+
+
 def _side(desired: Desired) -> Side:
     """What stands at an endpoint only the user knows; who asks for an ingress rule says that machines do."""
     match profile_of(desired.target).ingress:
@@ -81,11 +95,13 @@ def _side(desired: Desired) -> Side:
 
 def firewall_of(observed: Observed, rules: Iterable[FirewallRule]) -> Firewall:
     """These VPC rules among the policies that were observed."""
+    at_target = observed.target_region_policies
     return Firewall(
         rules,
         _policies(observed.policies, EFFECTIVE_FIREWALLS),
         getattr(observed.network, "enforcement_order", "AFTER_CLASSIC_FIREWALL"),
         _policies(observed.regional_policies, REGION_EFFECTIVE_FIREWALLS),
+        None if at_target is None else _policies(at_target, REGION_EFFECTIVE_FIREWALLS),
     )
 
 

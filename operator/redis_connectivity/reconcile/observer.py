@@ -26,6 +26,7 @@ from redis_connectivity.core.cloudvalues import (
 from redis_connectivity.core.desired import ClusterWant, Desired, EndpointWant, MemorystoreWant, ValkeyWant, VmWant
 from redis_connectivity.core.ledger import Ledger
 from redis_connectivity.core.observed import Observed, OperationResult, Sharer, Unseen
+from redis_connectivity.core.questions import target_region
 from redis_connectivity.core.runvalues import RunService
 from redis_connectivity.core.targets import SeenRedis
 from redis_connectivity.reconcile.elsewhere import SCARCE_FRESH, Elsewhere
@@ -38,12 +39,14 @@ _log = structlog.get_logger(__name__)
 T = TypeVar("T")
 R = TypeVar("R")
 
+#: Views of one network instead of a project.
+_OF_A_NETWORK = frozenset({keys.Kind.EFFECTIVE_POLICIES, keys.Kind.REGION_POLICIES})
 #: Seconds after the end of a belief to look again, so as not to come a moment before it.
 _AFTER = 0.1
 
 
 def interests(desired: Desired) -> frozenset[keys.AnyKey]:
-    """The shared views that a resource depends on."""
+    """The shared views that a resource depends on, as far as what it declares tells (see `Observer.views`)."""
     host = desired.network.project
     wanted: set[keys.AnyKey] = {
         keys.firewalls(host),
@@ -56,7 +59,7 @@ def interests(desired: Desired) -> frozenset[keys.AnyKey]:
     elif desired.connector.management is not ConnectorManagement.NONE:
         wanted.add(keys.connectors(desired.connector.project, desired.region))
         wanted.add(keys.subnetworks(host))
-    elif desired.connector.subnet is not None or isinstance(desired.target, VmWant):
+    elif desired.connector.subnet is not None or isinstance(desired.target, VmWant | EndpointWant):
         wanted.add(keys.subnetworks(host))
     redis = target_view(desired)
     if redis is not None:
@@ -107,7 +110,7 @@ class Observer:
         """
         host, region = desired.network.project, desired.region
         connector_project = desired.connector.project if desired.direct is None else ""
-        wanted = interests(desired)
+        wanted = self.views(desired)
         operation = await self._operation(ledger, lane)
         if operation is not None and operation.done:
             # The view may be from before the operation's end.
@@ -122,12 +125,11 @@ class Observer:
                 return pick(await self._cloud.inventory.need(key, self._max_age(key, fresh=fresh, since=since), lane))
             except NotFound as error:
                 # A network's policies are not found when the network is not; a project's list, when the project is not.
-                return otherwise if key in of_the_network else explain(error)
+                return otherwise if key.kind in _OF_A_NETWORK else explain(error)
             except CloudError as error:
                 return explain(error)
 
         region_policies = keys.region_policies(desired.network, region)
-        of_the_network: set[keys.AnyKey] = {keys.effective_policies(desired.network), region_policies}
 
         async def target() -> SeenRedis | Unseen | None:
             where = target_view(desired)
@@ -154,6 +156,12 @@ class Observer:
             asyncio.gather(policies_in(keys.effective_policies(desired.network)), policies_in(region_policies)),
             view(keys.subnetworks(host), lambda seen: tuple(seen.items.values()), no_subnetworks),
         )
+        at_target: tuple[FirewallPolicy, ...] | Unseen | None = None
+        # The subnetworks may have been read for the first time just now.
+        wanted = self.views(desired)
+        elsewhere = self._region_of_target(desired)
+        if elsewhere:
+            at_target = await policies_in(keys.region_policies(desired.network, elsewhere))
         connector: Connector | Unseen | None
         if desired.direct is not None:
             connector, others = None, no_connectors
@@ -170,6 +178,7 @@ class Observer:
             rules=rules,
             policies=policies,
             regional_policies=regional,
+            target_region_policies=at_target,
             subnetworks=subnetworks,
             connectors=others,
             operation=operation,
@@ -181,6 +190,17 @@ class Observer:
             run_services=self._known_services(desired),
             redis_elsewhere=await self._redis_elsewhere(desired, redis, lane),
         )
+
+    def views(self, desired: Desired) -> frozenset[keys.AnyKey]:
+        """The shared views that a resource depends on, by what it declares and by where its target stands."""
+        region = self._region_of_target(desired)
+        return interests(desired) | ({keys.region_policies(desired.network, region)} if region else set())
+
+    def _region_of_target(self, desired: Desired) -> str:
+        """The region of the target's machine as far as is known, where it is another than the path's."""
+        known = self._cloud.inventory.peek(keys.subnetworks(desired.network.project)).items.values()
+        region = target_region(desired, known)
+        return "" if region == desired.region else region
 
     def _known_services(self, desired: Desired) -> tuple[RunService, ...]:
         """The project's Cloud Run services as last read for a prober; nothing is read for this alone."""
@@ -263,7 +283,7 @@ class Observer:
         Whoever is told of trouble looks once and comes back by this: the inventory tells it only as it begins, and a
         project whose polls get slower meanwhile has its content believed for longer.
         """
-        left = [self._believed_for(self._cloud.inventory.peek(key)) for key in interests(desired)]
+        left = [self._believed_for(self._cloud.inventory.peek(key)) for key in self.views(desired)]
         return min((one + _AFTER for one in left if one > 0), default=None)
 
     async def _look_at_connector(self, desired: Desired, ledger: Ledger, lane: Lane) -> None:

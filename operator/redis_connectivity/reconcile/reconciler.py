@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from redis_connectivity.api.base import FINALIZER, RECONCILE_AT, problems
 from redis_connectivity.api.conditions import ConditionType, Reason
 from redis_connectivity.api.spec import AdoptionPolicy, RedisConnectivitySpec
-from redis_connectivity.api.status import RedisConnectivityStatus
+from redis_connectivity.api.status import ConditionStatus, RedisConnectivityStatus
 from redis_connectivity.cloud.facade import GoogleCloud
 from redis_connectivity.cloud.keys import AnyKey
 from redis_connectivity.cloud.lanes import Lane
@@ -179,6 +179,8 @@ class Reconciler:
         observed, plan, failure = await self._converge(
             key, body, desired, ledger, fresh=fresh, probed=probed, lane=lane
         )
+        # What was seen may tell of more that the resource depends on: the policies where its target stands.
+        self._place.concern(key, desired)
         prober = await self._probers.keep(
             key, desired, observed, plan, lane, fresh=fresh, hold=lambda: self._hold(key, body)
         )
@@ -229,7 +231,7 @@ class Reconciler:
                 lane=lane,
                 names_being_taken=taken,
                 sharers=self._place.contenders.on_connector(key),
-                since=self._since_failing(key),
+                since=self._since_news(key, body),
             )
             observed = replace(
                 observed,
@@ -292,10 +294,18 @@ class Reconciler:
                 return other.key
         return ""
 
-    def _since_failing(self, key: Key) -> float | None:
-        """Seconds since probes have been failing as they do: what was read before that cannot tell the cause."""
+    def _since_news(self, key: Key, body: Body) -> float | None:
+        """Seconds since probes began to tell something that what was read before cannot explain.
+
+        They fail; or they get through although the firewall is said to be closed.
+        """
         memory = self._probes.memory(key)
-        return self._now() - memory.turned if memory is not None and memory.reachable is False else None
+        if memory is None or memory.reachable is None:
+            return None
+        told = {one.type: one.status for one in self._reporter.previous(self._store.get(key) or body).conditions}
+        if memory.reachable and told.get(ConditionType.FIREWALL_READY) is not ConditionStatus.FALSE:
+            return None
+        return self._now() - memory.turned
 
     async def _hold(self, key: Key, body: Body) -> None:
         """Our finalizer must be on the resource before anything of it is made in the cloud."""

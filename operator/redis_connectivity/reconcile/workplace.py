@@ -17,7 +17,7 @@ from redis_connectivity.kube.client import KubeClient
 from redis_connectivity.kube.ledgerstore import LedgerStore
 from redis_connectivity.reconcile.applier import Applier, Apply, StaleObservationError
 from redis_connectivity.reconcile.contenders import Contenders
-from redis_connectivity.reconcile.observer import Observer, interests
+from redis_connectivity.reconcile.observer import Observer
 from redis_connectivity.reconcile.outcome import ActionFailed
 from redis_connectivity.reconcile.probing import ProbeScheduler
 from redis_connectivity.reconcile.reporter import Reporter
@@ -77,7 +77,7 @@ class Workplace:
     def concern(self, key: Key, desired: Desired) -> None:
         """The resource depends on what its spec names from now on: news of it wake the resource."""
         self.desired[key] = desired
-        self.cloud.poller.set_interest(key, interests(desired))
+        self.cloud.poller.set_interest(key, self.observer.views(desired))
 
     def rest(self, key: Key) -> None:
         """Nothing in the cloud concerns the resource any more."""

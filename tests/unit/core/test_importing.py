@@ -19,11 +19,15 @@ from redis_connectivity.core.cloudvalues import (
     Connector,
     ConnectorState,
     Direction,
+    FirewallPolicy,
+    FirewallPolicyRule,
     FirewallRule,
     Layer4,
     Machine,
     Network,
     NetworkRef,
+    PolicyAction,
+    PolicyKind,
     RedisInstance,
     RedisInstanceState,
     Subnetwork,
@@ -199,6 +203,25 @@ def test_a_connector_on_a_subnet_is_declared_by_it() -> None:
     connector = replace(CONNECTOR, network="", ip_cidr_range=None, subnet="serverless", subnet_project=PROJECT)
     (one,) = run(connectors=(connector,), subnetworks=(subnet,), instances=(INSTANCE,)).resources
     assert one.spec["connector"] == {"subnet": {"name": "serverless"}, "management": "Observed"}
+
+
+def test_a_machine_in_another_region_is_judged_by_the_policies_there() -> None:
+    guard = FirewallPolicy(
+        PolicyKind.SYSTEM,
+        "guard",
+        "guard",
+        (FirewallPolicyRule(1, PolicyAction.DENY, Direction.INGRESS, frozenset({Layer4("all")})),),
+    )
+    subnet = Subnetwork(PROJECT, "europe-west1", "redis", NETWORK, IPv4Network("10.128.0.0/20"))
+    given = {"machines": (replace(VM, zone="europe-west1-b"),), "rules": (REDIS_IN,), "subnetworks": (subnet,)}
+    (here,) = run(**given, regional_policies={("staging-vpc", REGION): (guard,)}).resources
+    assert here.outlook.before is ConditionStatus.TRUE
+    (there,) = run(**given, regional_policies={("staging-vpc", "europe-west1"): (guard,)}).resources
+    assert there.outlook.before is ConditionStatus.FALSE
+    unread = {("staging-vpc", "europe-west1"): Unseen(Reason.PERMISSION_DENIED, "Grant it.")}
+    assert left(run(**given, regional_policies=unread)) == {
+        "firewall policies of network staging-vpc in europe-west1": "could not be read: Grant it."
+    }
 
 
 # --- Direct VPC egress

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
 import pytest
@@ -17,15 +17,17 @@ from redis_connectivity.core.cloudvalues import (
     FirewallPolicy,
     FirewallRule,
     Network,
+    NetworkRef,
     PolicyKind,
     RedisInstance,
     RedisInstanceState,
+    Subnetwork,
 )
 from redis_connectivity.core.ledger import Ledger
 from redis_connectivity.core.observed import Unseen
 from redis_connectivity.core.plan import Plan, make_plan
 from redis_connectivity.core.probing import ProbeMemory, ProbeResult
-from redis_connectivity.core.questions import question_of, rules_after, rules_in_force
+from redis_connectivity.core.questions import question_of, rules_after, rules_in_force, target_region
 from redis_connectivity.core.reachability import Answer, HopName, analyse
 from redis_connectivity.core.statusbuild import StatusInput, build_status
 from redis_connectivity.core.targets import Destination
@@ -86,6 +88,7 @@ def test_a_network_policy_that_denies_egress_is_beaten_by_a_rule() -> None:
     [
         (policy(HIERARCHY, policy_rule(10, DENY, INGRESS), name="org"), "policies"),
         (policy(PolicyKind.SYSTEM, policy_rule(10, DENY, INGRESS), name="org"), "regional_policies"),
+        (policy(PolicyKind.SYSTEM, policy_rule(10, DENY, INGRESS), name="org"), "target_region_policies"),
     ],
 )
 def test_a_policy_that_no_rule_can_beat_is_named(guard: FirewallPolicy, place: str) -> None:
@@ -146,6 +149,39 @@ def test_unread_regional_policies_leave_the_firewall_unknown_and_name_the_permis
     # It stays so until somebody grants it: nothing is under way, and what is declared is in force.
     assert conditions["Reconciling"] == ("False", "Settled")
     assert conditions["InSync"] == ("True", "InSync")
+
+
+def test_what_the_paths_own_region_denies_does_not_matter_to_a_machine_in_another() -> None:
+    guard = policy(PolicyKind.SYSTEM, policy_rule(10, DENY, INGRESS), name="org")
+    plan, _, _ = settled(regional_policies=(guard,), target_region_policies=())
+    assert plan.firewall.reason is Reason.FIREWALL_OPEN
+
+
+def test_unread_policies_of_the_machines_region_name_the_permission() -> None:
+    plan, _, _ = settled(target_region_policies=REGION_UNREAD)
+    assert (plan.firewall.status, plan.firewall.reason) == (ConditionStatus.UNKNOWN, Reason.PERMISSION_DENIED)
+
+
+@pytest.mark.parametrize(
+    ("redis", "more", "region"),
+    [
+        ({"vm": {"host": "10.128.0.5"}}, {}, "europe-west1"),
+        ({"vm": {"host": "10.200.0.5"}}, {}, ""),
+        # Of an endpoint only who asks for an ingress rule says that it is a machine of the network.
+        ({"endpoint": {"host": "10.128.0.5", "port": 6379}}, {"firewall": {"ingress": "Always"}}, "europe-west1"),
+        ({"endpoint": {"host": "10.128.0.5", "port": 6379}}, {}, ""),
+        ({"endpoint": {"host": "redis.acme.internal", "port": 6379}}, {"firewall": {"ingress": "Always"}}, ""),
+        ({"memorystore": {"instance": "chat-cache"}}, {}, ""),
+    ],
+)
+def test_a_machine_stands_in_the_region_of_its_subnet(redis: Any, more: Any, region: str) -> None:
+    want = desired(**({"redis": redis} | more))
+    elsewhere = NetworkRef("acme-staging", "other-vpc")
+    subnets = (
+        Subnetwork("acme-staging", "asia-east1", "twin", elsewhere, IPv4Network("10.128.0.0/20")),
+        Subnetwork("acme-staging", "europe-west1", "redis", want.network, IPv4Network("10.128.0.0/20")),
+    )
+    assert target_region(want, subnets) == region
 
 
 def test_real_traffic_settles_what_the_rules_leave_open() -> None:

@@ -241,6 +241,24 @@ def test_unread_regional_policies_leave_open_what_no_earlier_stage_decides() -> 
     assert missing(judged) == ["compute.networks.getRegionEffectiveFirewalls"]
 
 
+def test_each_direction_is_judged_by_the_policies_of_its_own_region() -> None:
+    here = policy(REGIONAL, policy_rule(1, DENY), policy_rule(2, DENY, INGRESS), name="here")
+    there = policy(REGIONAL, policy_rule(1, ALLOW, INGRESS), name="there")
+    firewall = Firewall((), (), regional=(here,), at_receiver=(there,))
+    assert by(firewall.judge(EGRESS, flow())) == (Answer.DENIED, "here")
+    assert by(firewall.judge(INGRESS, flow())) == (Answer.ALLOWED, "there")
+    # Without any there, the implied rule decides; without another region, those here do for both.
+    assert Firewall((), (), regional=(here,), at_receiver=()).judge(INGRESS, flow()).answer is Answer.DENIED
+    assert by(Firewall((), (), regional=(here,)).judge(INGRESS, flow())) == (Answer.DENIED, "here")
+
+
+def test_unread_policies_of_the_receivers_region_leave_ingress_open_only() -> None:
+    unread = Unread("compute.networks.getRegionEffectiveFirewalls")
+    firewall = Firewall([rule("ours", ALLOW), rule("in", ALLOW, 1000, INGRESS)], (), at_receiver=unread)
+    assert firewall.judge(EGRESS, flow()).allowed
+    assert missing(firewall.judge(INGRESS, flow())) == ["compute.networks.getRegionEffectiveFirewalls"]
+
+
 def test_the_regional_answer_stands_in_for_the_global_one() -> None:
     org = policy(HIERARCHY, policy_rule(1, DENY), name="org")
     judged = Firewall((), Unread("compute.networks.getEffectiveFirewalls"), regional=(org,)).judge(EGRESS, flow())

@@ -362,7 +362,7 @@ ANSWERS: Final = (
         knows="Connecting times out again and again though network, connector, target and all rules that can be read"
         " are right.",
         remedy="Check the address in spec.redis, the firewall of the host of Redis itself (iptables), routes, and rules"
-        " that the operator cannot judge (regional policies, FQDN or geo matches).",
+        " that the operator cannot judge (FQDN or geo matches of a policy).",
         commands=(
             "gcloud compute routes list --filter=network:{network} --project={host_project}",
             (

@@ -60,6 +60,7 @@ class Firewall:
         enforcement_order: The network's networkFirewallPolicyEnforcementOrder.
         regional: System and regional network policies, from the region's firewallPolicies.getEffectiveFirewalls; its
             answer repeats the others, which are used where `policies` could not be read.
+        at_receiver: The same of the receiver's region, whose policies decide about ingress; None: it is that region.
     """
 
     def __init__(
@@ -68,11 +69,15 @@ class Firewall:
         policies: Policies = (),
         enforcement_order: str = AFTER_CLASSIC_FIREWALL,
         regional: Policies = (),
+        at_receiver: Policies | None = None,
     ) -> None:
         self._book = RuleBook(rules)
         self._policies = policies
-        self._regional = regional
-        self._has_policies = bool(policies or regional)
+        self._regional = {
+            Direction.EGRESS: regional,
+            Direction.INGRESS: regional if at_receiver is None else at_receiver,
+        }
+        self._has_policies = bool(policies or any(self._regional.values()))
         self._before_classic = enforcement_order == BEFORE_CLASSIC_FIREWALL
         self._rules_stages: dict[object, Stage] = {}
         self._policy_stages: dict[object, tuple[tuple[Stage, ...], tuple[Stage, ...]]] = {}
@@ -136,7 +141,7 @@ class Firewall:
         return first, stages(*network, beatable=True)
 
     def _stages_of(self, kind: PolicyKind, direction: Direction, flow: Flow, *, beatable: bool) -> Iterator[Stage]:
-        found = self._found(kind)
+        found = self._found(kind, direction)
         if isinstance(found, Unread):
             yield Stage((), found)
             return
@@ -145,15 +150,16 @@ class Firewall:
             clauses = (clause for rule in rules for clause in policy_clauses(policy, rule, flow, beatable=beatable))
             yield Stage(_on_ports(clauses, flow))
 
-    def _found(self, kind: PolicyKind) -> Policies:
+    def _found(self, kind: PolicyKind, direction: Direction) -> Policies:
         """Where policies of a kind are to be looked for: only the regional answer holds them all."""
+        regional = self._regional[direction]
         if kind in (PolicyKind.HIERARCHY, PolicyKind.NETWORK):
             readable = not isinstance(self._policies, Unread)
-            return self._policies if readable or isinstance(self._regional, Unread) else self._regional
-        if isinstance(self._regional, Unread) or isinstance(self._policies, Unread):
-            return self._regional
-        known = {policy.name for policy in self._regional}
-        return (*self._regional, *(policy for policy in self._policies if policy.name not in known))
+            return self._policies if readable or isinstance(regional, Unread) else regional
+        if isinstance(regional, Unread) or isinstance(self._policies, Unread):
+            return regional
+        known = {policy.name for policy in regional}
+        return (*regional, *(policy for policy in self._policies if policy.name not in known))
 
 
 def _box(flow: Flow) -> Box:
