@@ -65,6 +65,8 @@ def commands(place: Place, tmp_path: Path) -> Iterator[Commands]:
     endpoints = dict.fromkeys(("COMPUTE", "VPCACCESS", "REDIS", "REDIS_CLUSTER", "RUN", "IAM_CREDENTIALS"), url)
     endpoints["MEMORYSTORE"] = f"{url}/memorystore"
     named = {f"REDIS_CONNECTIVITY_{name}_ENDPOINT": endpoint for name, endpoint in endpoints.items()}
+    metadata = url.partition("://")[2]
+    named |= {"GCE_METADATA_HOST": metadata, "GCE_METADATA_IP": metadata}
     run = Commands(tmp_path, {**named, "REDIS_CONNECTIVITY_CREDENTIALS": "anonymous", "COLUMNS": "300"})
     try:
         yield run

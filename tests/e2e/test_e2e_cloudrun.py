@@ -136,6 +136,26 @@ def test_the_path_is_proven_by_a_prober_that_the_operator_deployed(
     assert [one["method"] for one in place.written() if one["method"] in kinds] == list(kinds)
 
 
+def test_a_pipeline_asks_the_prober_that_is_deployed(place: Place, commands: Commands, tmp_path: Path) -> None:
+    """No cluster is asked: it is known by its label and by its way."""
+    file = tmp_path / "path.yaml"
+    file.write_text(json.dumps(place.world.resource(place.namespace, probe=PROBE)), encoding="utf-8")
+    assert "no operator has deployed a prober on this way yet" in commands.run("verify", str(file), code=2)
+    place.apply(probe=PROBE)
+    proven(place)
+    mark = place.mark()
+    (told,) = json.loads(commands.run("verify", str(file), "-o", "json"))["resources"]
+    outcomes = {step["name"]: step["outcome"] for step in told["steps"]}
+    assert (outcomes["tcp"], outcomes["redisPing"]) == ("Passed", "Passed")
+    place.lab.cloud.stop_redis(place.world.host_id)
+    assert "ConnectionRefused" in commands.run("verify", str(file), code=2)
+    place.lab.cloud.start_redis(place.world.host_id)
+    everything = frozenset().union(*operator_granted().values())
+    place.world.control.allow(place.world.project, {ANONYMOUS: sorted(everything - {"run.routes.invoke"})})
+    assert "needs run.routes.invoke there" in commands.run("verify", str(file), code=1)
+    assert place.written(since=mark) == []
+
+
 def test_what_cuts_the_path_for_good_is_told_by_the_prober(place: Place) -> None:
     place.apply(probe={**PROBE, "failureThreshold": 1})
     proven(place)

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import aiohttp
 
-from redis_connectivity.api.spec import ProbeFrom
 from redis_connectivity.cli.documents import Declared
 from redis_connectivity.cli.identity import Identity, recognised
 from redis_connectivity.cloud.facade import GoogleCloud
 from redis_connectivity.cloud.lanes import Lane
 from redis_connectivity.cloud.poller import Pace
-from redis_connectivity.core.desired import resolve
-from redis_connectivity.core.observed import Unseen
+from redis_connectivity.core.desired import Desired, resolve
+from redis_connectivity.core.lineage import settle
+from redis_connectivity.core.observed import Observed, Unseen
 from redis_connectivity.core.outlook import path
-from redis_connectivity.core.plan import make_plan
+from redis_connectivity.core.plan import Plan, make_plan
+from redis_connectivity.core.prober import prober_there
 from redis_connectivity.core.verification import (
     Outcome,
     VerifiedStep,
@@ -30,8 +31,9 @@ from redis_connectivity.kube.client import KubeClient
 from redis_connectivity.probes.client import ask
 from redis_connectivity.probes.model import FailureCode
 from redis_connectivity.reconcile.credentials import CredentialReader, CredentialTrouble
+from redis_connectivity.reconcile.deployed import ask_deployed
 from redis_connectivity.reconcile.observer import Observer
-from redis_connectivity.reconcile.probejob import ProbeJob, probe_job, request_of, result_of
+from redis_connectivity.reconcile.probejob import probe_job, request_of, result_of
 
 __all__ = ["Verified", "Verifier"]
 
@@ -61,11 +63,19 @@ class _NoCluster:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _NoProber:
+    """Why a deployed prober cannot be asked."""
+
+    why: str
+
+
 class Verifier:
     """Verifies one resource after the other; `probe` False looks at the configuration alone."""
 
     def __init__(self, cloud: GoogleCloud, kube: KubeClient | None, *, probe: bool) -> None:
         self._observer = Observer(cloud, Pace())
+        self._tokens = cloud.tokens
         self._credentials = CredentialReader(kube if kube is not None else _NoCluster(), cloud)
         self._probe = probe
 
@@ -79,21 +89,42 @@ class Verifier:
         plan = make_plan(desired, observed, identity.ledger, began)
         steps = verified_hops({name.value: verdict for name, verdict in path(desired, observed, plan, began).items()})
         if self._probe:
-            steps += await self._probed(one, probe_job(one.spec, desired, observed, plan))
+            steps += await self._probed(one, settle(desired, observed, identity.ledger)[0], observed, plan)
         return Verified(one, steps, began, time.monotonic() - clock)
 
-    async def _probed(self, one: Declared, job: ProbeJob | None) -> tuple[VerifiedStep, ...]:
+    async def _probed(
+        self, one: Declared, desired: Desired, observed: Observed, plan: Plan
+    ) -> tuple[VerifiedStep, ...]:
+        job = probe_job(one.spec, desired, observed, plan)
         if job is None:
             return unproven(("tcp",), "Redis has no address yet")
-        if one.spec.probe.from_ is ProbeFrom.CLOUD_RUN:
-            return unproven(job.chain, "the prober that the operator deploys answers the operator alone: see Reachable")
+        if desired.deploys_prober:
+            url = await self._deployed(desired)
+            if isinstance(url, _NoProber):
+                return unproven(job.chain, url.why)
+            job = replace(job, prober_url=url, deployed=True)
         if job.prober_url is None:
-            return unproven(job.chain, "no probe crosses the connector: set spec.probe.proberUrl")
+            return unproven(job.chain, "no probe crosses the connector: set spec.probe.from or proberUrl")
         try:
             auth = await self._credentials.credentials(one.namespace, job.access)
             request = request_of(job, auth, await self._credentials.tls(one.namespace, job.access))
         except CredentialTrouble as trouble:
             return unproven(job.chain, f"{trouble.code}: {trouble}")
         async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
-            answer = await ask(job.prober_url, request, session=session)
+            if job.deployed:
+                answer = await ask_deployed(job.prober_url, request, session=session, tokens=self._tokens)
+            else:
+                answer = await ask(job.prober_url, request, session=session)
         return probe_steps(result_of(job, answer, time.time()))
+
+    async def _deployed(self, desired: Desired) -> str | _NoProber:
+        """Where the prober answers that the operator deployed for this way; or why it cannot be asked."""
+        seen = await self._observer.run_services(desired.project, desired.region, fresh=True, lane=Lane.USER_CHANGE)
+        if isinstance(seen, Unseen):
+            return _NoProber(f"the prober that the operator deploys cannot be looked for: {seen.message}")
+        found = prober_there(desired, seen.values())
+        if found is None:
+            return _NoProber("no operator has deployed a prober on this way yet: apply the resource, and see --wait")
+        if not (found.serves and found.uri):
+            return _NoProber(f"the prober, Cloud Run service {found.name}, does not serve yet. {found.message}".strip())
+        return found.uri

@@ -12,8 +12,8 @@ from typing import ClassVar, Final
 from redis_connectivity.api.conditions import Reason
 from redis_connectivity.core.ledger import ProberRecord
 from redis_connectivity.core.observed import Unseen
-from redis_connectivity.core.prober import is_ours, owner_of
-from redis_connectivity.core.runvalues import Rollout, RunService, WayOut
+from redis_connectivity.core.prober import is_ours, owner_of, same_way
+from redis_connectivity.core.runvalues import Rollout, RunService
 from redis_connectivity.core.timing import backoff_delay, operation_poll_delay
 from redis_connectivity.core.verdict import Verdict, good, unknown
 
@@ -175,14 +175,4 @@ def _same(want: RunService, seen: RunService) -> bool:
     """Whether the template is as wanted. Fields that are not declared are Google's to fill in."""
     account = not want.service_account or want.service_account == seen.service_account
     alike = (want.image, want.args, want.labels) == (seen.image, seen.args, seen.labels & want.labels)
-    return account and alike and _same_way(want.way, seen.way)
-
-
-def _same_way(want: WayOut, seen: WayOut) -> bool:
-    """Google may write a project's number for its id, and a bare name for a full one."""
-    if want.tags != seen.tags or bool(want.connector) != bool(seen.connector):
-        return False
-    return all(
-        ours.rsplit("/", 1)[-1] == theirs.rsplit("/", 1)[-1]
-        for ours, theirs in ((want.connector, seen.connector), (want.subnetwork, seen.subnetwork))
-    )
+    return account and alike and same_way(want.way, seen.way)

@@ -7,13 +7,25 @@ it is *declared*, so it stays when the connector is replaced by another; its tem
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from redis_connectivity.core.desired import Desired
 from redis_connectivity.core.runvalues import RunService, WayOut, service_path
 
-__all__ = ["ARGS", "ProberSetup", "is_ours", "labels_of", "made_by_operator", "owner_of", "prober_path", "service_of"]
+__all__ = [
+    "ARGS",
+    "ProberSetup",
+    "is_ours",
+    "labels_of",
+    "made_by_operator",
+    "owner_of",
+    "prober_path",
+    "prober_there",
+    "same_way",
+    "service_of",
+]
 
 ARGS: Final = ("prober",)
 _PREFIX: Final = "redis-connectivity-prober"
@@ -78,6 +90,23 @@ def service_of(desired: Desired, setup: ProberSetup) -> RunService:
         labels=frozenset(labels_of(desired.owner.cluster).items()),
         service_account=setup.account_in(desired.project),
     )
+
+
+def same_way(want: WayOut, seen: WayOut) -> bool:
+    """Whether both are one. Google may write a project's number for its id, and a bare name for a full one."""
+    if want.tags != seen.tags or bool(want.connector) != bool(seen.connector):
+        return False
+    return all(
+        ours.rsplit("/", 1)[-1] == theirs.rsplit("/", 1)[-1]
+        for ours, theirs in ((want.connector, seen.connector), (want.subnetwork, seen.subnetwork))
+    )
+
+
+def prober_there(desired: Desired, services: Iterable[RunService]) -> RunService | None:
+    """The prober that an operator deployed on a resource's way; this cluster's, where there are more."""
+    way = _way_out(desired, desired.connector.name if desired.direct is None else "")
+    found = [one for one in services if made_by_operator(one) and not one.deleting and same_way(way, one.way)]
+    return min(found, key=lambda one: (not is_ours(one, desired.owner.cluster), not one.serves, one.name), default=None)
 
 
 def labels_of(cluster: str) -> dict[str, str]:

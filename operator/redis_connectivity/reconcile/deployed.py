@@ -16,8 +16,8 @@ from redis_connectivity.probes.model import PROBER_STEP, FailureCode, ProbeAnswe
 __all__ = ["ask_deployed"]
 
 _MAY_NOT: Final = (
-    "; the operator's Google service account needs run.routes.invoke there (manifests/gcp/role-prober.yaml), and a"
-    " grant takes a minute or so"
+    "; whoever asks (the operator's Google service account) needs run.routes.invoke there"
+    " (manifests/gcp/role-prober.yaml), and a grant takes a minute or so"
 )
 
 

@@ -10,7 +10,7 @@ from redis_connectivity.api.conditions import Reason
 from redis_connectivity.core.ledger import ProberRecord
 from redis_connectivity.core.observed import Unseen
 from redis_connectivity.core.plan_prober import CreateProber, ProberPlan, UpdateProber, plan_prober
-from redis_connectivity.core.prober import ProberSetup, is_ours, labels_of, prober_path, service_of
+from redis_connectivity.core.prober import ProberSetup, is_ours, labels_of, prober_path, prober_there, service_of
 from redis_connectivity.core.runvalues import Rollout, RunService, WayOut
 from redis_connectivity.core.verdict import Verdict, good, unknown
 
@@ -64,6 +64,24 @@ def test_the_way_is_the_path_s() -> None:
         subnetwork=f"projects/acme-host/regions/{REGION}/subnetworks/run",
         tags=frozenset({"a"}),
     )
+
+
+def test_a_prober_is_known_by_its_mark_and_its_way_whatever_cluster_made_it() -> None:
+    want = desired(**CLOUD_RUN)
+    theirs = replace(THERE, name="theirs", labels=frozenset(labels_of("another").items()))
+    chat = replace(THERE, name="chat", labels=frozenset())
+    going = replace(THERE, deleting=True)
+    elsewhere = replace(THERE, way=WayOut(f"projects/{PROJECT}/locations/{REGION}/connectors/other"))
+    assert prober_there(want, (chat, going, elsewhere)) is None
+    assert prober_there(want, (chat, theirs, elsewhere)) == theirs
+    assert prober_there(want, (theirs, THERE)) == THERE
+    # Google may write a connector by its name alone.
+    short = replace(THERE, way=WayOut("staging-connector"))
+    assert prober_there(want, (short,)) == short
+    by_subnet = desired(**CLOUD_RUN, directVpcEgress={"subnet": "run", "tags": ["a"]})
+    direct = service_of(by_subnet, SETUP)
+    assert prober_there(by_subnet, (THERE, direct)) == direct
+    assert prober_there(desired(**CLOUD_RUN, directVpcEgress={"subnet": "run"}), (direct,)) is None
 
 
 def test_the_account_is_an_e_mail_or_a_name_in_the_project() -> None:
