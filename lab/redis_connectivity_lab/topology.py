@@ -209,7 +209,8 @@ class Host:
 class ServiceId:
     """A Cloud Run service, and the host its traffic leaves through: a connector's id, or its own with Direct VPC.
 
-    `revision` tells revisions of one service apart, of which two run while one takes the other's place.
+    `revision` tells revisions of one service apart, of which two run while one takes the other's place. `args` are the
+    container's, behind the command `prober`.
     """
 
     project: str
@@ -217,6 +218,7 @@ class ServiceId:
     name: str
     connector: str | None = None
     revision: str = ""
+    args: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,7 +95,7 @@ def cloud_config(settings: Settings) -> CloudConfig:
 
 def prober_setup(settings: Settings) -> ProberSetup:
     """The settings about probers on Cloud Run."""
-    return ProberSetup(settings.prober_image or "", settings.prober_service_account or "")
+    return ProberSetup(settings.prober_image or "", settings.prober_service_account or "", settings.prober_allow)
 
 
 @dataclass(slots=True)

@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from redis_connectivity.api import limits
 from redis_connectivity.api.form import Form
+from redis_connectivity.api.ranges import Ipv4Range
 
 __all__ = ["ENV_PREFIX", "Credentials", "LogFormat", "LogLevel", "Settings", "default_identity"]
 
@@ -77,6 +78,7 @@ def _names(value: object) -> object:
 
 Endpoint = Annotated[str | None, AfterValidator(_http_url)]
 Namespace = Annotated[str, _NAMESPACE]
+Range = Annotated[str, Ipv4Range()]
 #: Neither infinite nor "not a number", which would pass for a bound.
 Seconds = Annotated[float, Field(allow_inf_nan=False)]
 
@@ -144,6 +146,13 @@ class Settings(BaseSettings):
         description=(
             "Service account that these probers run as: an e-mail, or a name in each resource's own project. It needs"
             " no rights, and should have none. Default: the project's Compute Engine default account."
+        ),
+    )
+    prober_allow: Annotated[tuple[Range, ...], NoDecode, BeforeValidator(_names)] = Field(
+        default=(),
+        description=(
+            "Ranges that targets of these probers may be in, separated by commas; they refuse any other. Default: the"
+            " private ranges (RFC 1918, RFC 6598)."
         ),
     )
 

@@ -204,6 +204,18 @@ def test_a_service_that_somebody_deletes_or_edits_is_put_right(place: Place) -> 
     proven(place)
 
 
+def test_a_target_that_it_was_not_given_is_refused(own: Place) -> None:
+    own.apply(probe=PROBE)
+    proven(own)
+    replace_operator(own, PROBER_ALLOW="10.99.0.0/16,10.98.0.0/16")
+    refusal = own.says("Reachable", "Unknown", "ProberUnavailable", deadline=DEADLINE)
+    assert "10.128.0.5 is in none of the allowed ranges: 10.99.0.0/16, 10.98.0.0/16" in refusal
+    replace_operator(own, PROBER_ALLOW="10.128.0.0/20")
+    proven(own)
+    (service,) = services(own)
+    assert service["template"]["containers"][0]["args"] == ["prober", "--allow", "10.128.0.0/20"]
+
+
 def test_another_image_upgrades_it_and_a_missing_one_is_told(own: Place) -> None:
     own.apply(probe=PROBE)
     proven(own)

@@ -48,7 +48,7 @@ class Fabric(Protocol):
     def app_arguments(self, host: Host) -> list[str]:
         """Arguments that tell a host's application where to listen for the network, and how to connect."""
 
-    def prober_command(self, host: Host, socket: Path, via: str) -> list[str]:
+    def prober_command(self, host: Host, socket: Path, via: str, args: Sequence[str] = ()) -> list[str]:
         """The command of a prober whose connections leave from a host."""
 
     def dial_from(self, host: Host) -> Dial:

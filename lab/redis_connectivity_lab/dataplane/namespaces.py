@@ -141,10 +141,10 @@ class Namespaces:
         """On the host's own address; connections leave from where it runs."""
         return ["--listen", f"{host.address}:{host.app.port}"] if host.app else []
 
-    def prober_command(self, host: Host, socket: Path, via: str) -> list[str]:
+    def prober_command(self, host: Host, socket: Path, via: str, args: Sequence[str] = ()) -> list[str]:
         """The product's prober as it is, in the host's namespace."""
         module = "redis_connectivity.probes.prober"
-        return self.on_host(host, [sys.executable, "-m", module, "--unix-socket", str(socket), "--via", via])
+        return self.on_host(host, [sys.executable, "-m", module, *args, "--unix-socket", str(socket), "--via", via])
 
     def dial_from(self, host: Host) -> Dial:
         """Connects with a socket that was made in the host's namespace, and so belongs to it."""

@@ -123,11 +123,11 @@ class Relay:
         """Connections go through the relay; the unix socket it has anyway is all the relay needs."""
         return ["--relay", str(self._paths.relay_socket), "--source", host.id]
 
-    def prober_command(self, host: Host, socket: Path, via: str) -> list[str]:
+    def prober_command(self, host: Host, socket: Path, via: str, args: Sequence[str] = ()) -> list[str]:
         """The product's prober with the relay as its dial."""
         module = "redis_connectivity_lab.dataplane.relay_prober"
         places = ["--relay", str(self._paths.relay_socket), "--source", host.id]
-        return [sys.executable, "-m", module, *places, "--unix-socket", str(socket), "--via", via]
+        return [sys.executable, "-m", module, *args, *places, "--unix-socket", str(socket), "--via", via]
 
     def dial_from(self, host: Host) -> Dial:
         """Through the relay, as the probers do."""

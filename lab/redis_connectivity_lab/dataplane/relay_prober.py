@@ -8,9 +8,10 @@ import os
 import signal
 import sys
 import threading
+from ipaddress import IPv4Network
 from pathlib import Path
 
-from redis_connectivity.probes.prober import serve
+from redis_connectivity.probes.prober import PRIVATE_RANGES, serve
 from redis_connectivity_lab.dataplane.relay import relay_dial
 
 __all__ = ["main"]
@@ -29,10 +30,12 @@ def main() -> None:
     parser.add_argument("--source", required=True)
     parser.add_argument("--unix-socket", type=Path, required=True)
     parser.add_argument("--via", required=True)
+    parser.add_argument("--allow", type=IPv4Network, action="append")
     options = parser.parse_args()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     dial = relay_dial(options.relay, options.source)
-    asyncio.run(serve(unix_socket=options.unix_socket, via=options.via, dial=dial))
+    allow = options.allow or PRIVATE_RANGES
+    asyncio.run(serve(unix_socket=options.unix_socket, allow=allow, via=options.via, dial=dial))
 
 
 if __name__ == "__main__":

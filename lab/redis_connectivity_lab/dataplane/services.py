@@ -47,7 +47,7 @@ class Services:
         socket.parent.mkdir(exist_ok=True)
         hidden = socket.with_suffix(".new")
         hidden.unlink(missing_ok=True)
-        command = self.fabric.prober_command(connector, hidden, f"cloudRun/{service.name}")
+        command = self.fabric.prober_command(connector, hidden, f"cloudRun/{service.name}", service.args)
         child = await Child.start(command, socket.with_suffix(".log"))
 
         async def get_ready() -> None:

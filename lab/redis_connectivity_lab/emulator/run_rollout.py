@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Self
 
 from redis_connectivity_lab.emulator.call import Call
@@ -87,7 +87,8 @@ class RollOut:
         if container["image"] in project.missing_images:
             raise self._fail(f"Image '{container['image']}' not found.")
         # Every image here holds this project's own program, of which one command serves.
-        if (container.get("args") or [""])[0] != "prober":
+        command, *args = container.get("args") or [""]
+        if command != "prober":
             raise self._fail(_NOT_LISTENING)
         try:
             way = self._template.get("vpcAccess")
@@ -96,6 +97,7 @@ class RollOut:
             raise self._fail(error.message) from error
         if self._superseded:
             return
+        revision = replace(revision, args=tuple(args))
         self.revision = revision
         self.service.revisions = (*self.service.revisions, revision)
         world.store.touch(project)

@@ -90,11 +90,12 @@ class DirectVpc:
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """A running revision of a service that was deployed through the API, and its way out."""
+    """A running revision of a service that was deployed through the API, its way out, and what its prober was told."""
 
     name: str
     connector: str | None = None
     direct: DirectVpc | None = None
+    args: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)

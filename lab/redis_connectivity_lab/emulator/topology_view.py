@@ -13,7 +13,7 @@ from redis_connectivity_lab.emulator.memorystore import CLUSTER_DISABLED
 from redis_connectivity_lab.emulator.names import short_name
 from redis_connectivity_lab.emulator.policy_view import policies_first_in, policies_of
 from redis_connectivity_lab.emulator.psc import NODE_PORT, REDIS_PORT
-from redis_connectivity_lab.emulator.store import DirectVpc, Project, Service, Store
+from redis_connectivity_lab.emulator.store import Project, Revision, Service, Store
 from redis_connectivity_lab.topology import (
     Direction,
     Forward,
@@ -75,27 +75,23 @@ def service_ids(project: str, service: Service) -> tuple[ServiceId, ...]:
     without a name.
     """
     return tuple(
-        ServiceId(
-            project, service.region, service.name, _sender(project, service, connector, direct, revision), revision
-        )
-        for revision, connector, direct in _running(service)
+        ServiceId(project, service.region, service.name, _sender(project, service, one), one.name, one.args)
+        for one in _running(service)
     )
 
 
-def _running(service: Service) -> list[tuple[str, str | None, DirectVpc | None]]:
+def _running(service: Service) -> tuple[Revision, ...]:
     if service.body is None:
-        return [("", service.connector, service.direct)]
-    return [(one.name, one.connector, one.direct) for one in service.revisions]
+        return (Revision("", service.connector, service.direct),)
+    return service.revisions
 
 
-def _sender(
-    project: str, service: Service, connector: str | None, direct: DirectVpc | None, revision: str
-) -> str | None:
-    if direct is not None:
-        return _direct_id(project, service, revision)
-    if connector and "/" not in connector:
-        return f"projects/{project}/locations/{service.region}/connectors/{connector}"
-    return connector
+def _sender(project: str, service: Service, revision: Revision) -> str | None:
+    if revision.direct is not None:
+        return _direct_id(project, service, revision.name)
+    if revision.connector and "/" not in revision.connector:
+        return f"projects/{project}/locations/{service.region}/connectors/{revision.connector}"
+    return revision.connector
 
 
 def _direct_id(project: str, service: Service, revision: str) -> str:
@@ -105,10 +101,11 @@ def _direct_id(project: str, service: Service, revision: str) -> str:
 
 def _direct_hosts(project: Project) -> Iterator[Host]:
     """Revisions on subnets, at addresses from the far end: people number their machines from the near one."""
-    placed = [(service, *one) for service in project.services.values() for one in _running(service)]
-    for service, revision, _, direct in placed:
+    placed = [(service, one) for service in project.services.values() for one in _running(service)]
+    for service, revision in placed:
+        direct = revision.direct
         if direct is not None:
-            host_id = _direct_id(project.id, service, revision)
+            host_id = _direct_id(project.id, service, revision.name)
             offset = crc32(host_id.encode()) % (direct.range.num_addresses // 2)
             address = direct.range.broadcast_address - 2 - offset
             yield Host(

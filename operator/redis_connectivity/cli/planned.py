@@ -144,7 +144,7 @@ class Planner:
         services = await self._observer.run_services(want.project, want.region, fresh=False, lane=Lane.USER_CHANGE)
         seen = services if isinstance(services, Unseen) else services.get(want.name)
         if not want.image and isinstance(seen, RunService):
-            want = replace(want, image=seen.image)  # the operator knows which; here it was not told
+            want = replace(want, image=seen.image, args=seen.args)  # the operator knows which; here it was not told
         record = ProberRecord(service=want.full_name)
         found = plan_prober(want, cluster, seen, foretold.then.entry, record, self._now)
         if want.full_name in self._deployed:

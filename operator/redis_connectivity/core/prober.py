@@ -15,7 +15,6 @@ from redis_connectivity.core.desired import Desired
 from redis_connectivity.core.runvalues import RunService, WayOut, service_path
 
 __all__ = [
-    "ARGS",
     "ProberSetup",
     "is_ours",
     "labels_of",
@@ -27,7 +26,6 @@ __all__ = [
     "service_of",
 ]
 
-ARGS: Final = ("prober",)
 _PREFIX: Final = "redis-connectivity-prober"
 #: The marker: the uid of the cluster whose operator made a service, as in the marker of a firewall rule.
 _CLUSTER_LABEL: Final = "redis-connectivity-cluster"
@@ -39,11 +37,17 @@ class ProberSetup:
     """What the operator's settings say about the probers that it deploys.
 
     `image` is empty where that is not known. `service_account` is an e-mail, or a name in the resource's own project;
-    empty for Google's default.
+    empty for Google's default. `allow` are the ranges that targets may be in; none for a prober's own default.
     """
 
     image: str = ""
     service_account: str = ""
+    allow: tuple[str, ...] = ()
+
+    @property
+    def args(self) -> tuple[str, ...]:
+        """The container's arguments: the command, and the targets that it is given."""
+        return ("prober", *(word for one in self.allow for word in ("--allow", one)))
 
     def account_in(self, project: str) -> str:
         """The e-mail of the account that a prober in this project runs as."""
@@ -85,7 +89,7 @@ def service_of(desired: Desired, setup: ProberSetup) -> RunService:
         region=desired.region,
         name=prober_path(desired).rsplit("/", 1)[-1],
         image=setup.image,
-        args=ARGS,
+        args=setup.args,
         way=_way_out(desired, desired.connector.name if desired.direct is None else ""),
         labels=frozenset(labels_of(desired.owner.cluster).items()),
         service_account=setup.account_in(desired.project),

@@ -94,7 +94,7 @@ MEANINGS: Final[Mapping[FailureCode, str]] = MappingProxyType(
         FailureCode.SECRET_FORBIDDEN: "The operator may not read the Secret, so Redis was not asked.",
         FailureCode.SECRET_KEY_MISSING: "The Secret has no such key, or nothing usable in it; Redis was not asked.",
         FailureCode.CREDENTIALS_UNAVAILABLE: "The password could not be had just now, so Redis was not asked.",
-        FailureCode.TARGET_NOT_ALLOWED: "The prober may not connect there (see its --allow), and did not.",
+        FailureCode.TARGET_NOT_ALLOWED: "The prober was not given this target: --allow, the operator's --prober-allow.",
         FailureCode.PROBER_UNAVAILABLE: "The prober is out of reach, overloaded or failing (HTTP 429, 5xx).",
         FailureCode.PROBER_TIMEOUT: "The prober did not answer in time, so nothing is known about Redis.",
         FailureCode.PROBER_REFUSED: "The prober's HTTP endpoint turned the request down (HTTP 3xx or 4xx).",

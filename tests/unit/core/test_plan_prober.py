@@ -84,6 +84,16 @@ def test_a_prober_is_known_by_its_mark_and_its_way_whatever_cluster_made_it() ->
     assert prober_there(desired(**CLOUD_RUN, directVpcEgress={"subnet": "run"}), (direct,)) is None
 
 
+def test_the_targets_that_it_is_given_are_arguments_of_its_container() -> None:
+    given = ProberSetup(IMAGE, allow=("10.128.0.0/20", "10.64.0.0/24"))
+    want = service_of(desired(**CLOUD_RUN), given)
+    assert want.args == ("prober", "--allow", "10.128.0.0/20", "--allow", "10.64.0.0/24")
+    assert WANT.args == ("prober",)
+    action = planned(THERE, want=want).action
+    assert isinstance(action, UpdateProber)
+    assert "its settings" in action.why
+
+
 def test_the_account_is_an_e_mail_or_a_name_in_the_project() -> None:
     for given, email in (
         ("", ""),
