@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from redis_connectivity_lab.controlplane.waiting import wait_until
+from redis_connectivity_lab.operator_process import PROBER_IMAGE
 from redis_connectivity_lab.site import Body, Site
 from redis_connectivity_lab.worlds import REGION, Environment
 from redis_connectivity_lab.wound import Wound
@@ -24,6 +25,7 @@ __all__ = [
     "peering_missing",
     "policy_deny",
     "prober_gone",
+    "prober_not_deployed",
     "redeclared",
     "subnet_elsewhere",
     "subnet_too_wide",
@@ -278,6 +280,28 @@ def prober_gone(site: Site) -> Wound:
         "deleted the prober's Cloud Run service",
         "Reachable turns Unknown: nothing is known about Redis any more",
         lambda: not site.control.list("services", env.project),
+        undo,
+    )
+
+
+def prober_not_deployed(site: Site) -> Wound:
+    """The operator is to deploy the prober, and its image is gone from the registry."""
+    project, probe = site.env.project, site.env.manifest(site.cloud.url)["spec"]["probe"]
+    site.control.project(project, missingImages=[PROBER_IMAGE])
+    site.patch(probe={"from": "CloudRun", "proberUrl": None})
+
+    def still() -> bool:
+        listed = site.control.request("GET", "projects")["projects"]
+        return any(one["id"] == project and one["missingImages"] for one in listed)
+
+    def undo() -> None:
+        site.control.project(project, missingImages=[])
+        site.patch(probe={"from": None, **probe})
+
+    return Wound(
+        f"took image {PROBER_IMAGE} away from Cloud Run, and declared probe.from: CloudRun",
+        "Reachable turns Unknown and has what Cloud Run says",
+        still,
         undo,
     )
 

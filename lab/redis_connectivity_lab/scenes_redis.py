@@ -9,7 +9,7 @@ from redis_connectivity.api.diagnosis import DiagnosisCode as Code
 from redis_connectivity_lab.dataplane.protocol import HostFirewall
 from redis_connectivity_lab.scene import Scene
 from redis_connectivity_lab.scene_acts import memorystore_maintenance, redis_paused, redis_stopped
-from redis_connectivity_lab.scene_network_acts import declared, peering_missing, prober_gone
+from redis_connectivity_lab.scene_network_acts import declared, peering_missing, prober_gone, prober_not_deployed
 from redis_connectivity_lab.scene_redis_acts import (
     READ_WRITE,
     certificate_untrusted,
@@ -131,6 +131,13 @@ REDIS: Final = (
         "prober-unavailable",
         "somebody deletes the prober",
         prober_gone,
+        Code.PROBER_UNAVAILABLE,
+        names=Reason.PROBER_UNAVAILABLE,
+    ),
+    Scene(
+        "prober-not-deployed",
+        "the image of the prober that the operator is to deploy is gone",
+        prober_not_deployed,
         Code.PROBER_UNAVAILABLE,
         names=Reason.PROBER_UNAVAILABLE,
     ),

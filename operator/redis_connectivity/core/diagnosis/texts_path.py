@@ -354,7 +354,7 @@ ANSWERS: Final = (
         remedy="With spec.probe.from: CloudRun, do what the evidence says. Otherwise check spec.probe.proberUrl, that"
         " the prober's service runs behind {entry}, and that the operator may call it.",
         commands=("gcloud run services describe SERVICE --region={region} --project={project}", _EDIT),
-        scenes=("prober-unavailable",),
+        scenes=("prober-unavailable", "prober-not-deployed"),
     ),
     Entry(
         Code.PATH_TIMES_OUT,
