@@ -136,11 +136,13 @@ def test_the_path_is_proven_by_a_prober_that_the_operator_deployed(
     assert [one["method"] for one in place.written() if one["method"] in kinds] == list(kinds)
 
 
-def test_a_pipeline_asks_the_prober_that_is_deployed(place: Place, commands: Commands, tmp_path: Path) -> None:
-    """No cluster is asked: it is known by its label and by its way."""
+def test_a_pipeline_asks_the_prober_that_is_deployed(
+    place: Place, commands: Commands, kubeconfig: str, tmp_path: Path
+) -> None:
+    """Without a cluster it is known by its label and by its way."""
     file = tmp_path / "path.yaml"
     file.write_text(json.dumps(place.world.resource(place.namespace, probe=PROBE)), encoding="utf-8")
-    assert "no operator has deployed a prober on this way yet" in commands.run("verify", str(file), code=2)
+    assert "no prober on this way serves yet" in commands.run("verify", str(file), code=2)
     place.apply(probe=PROBE)
     proven(place)
     mark = place.mark()
@@ -150,6 +152,8 @@ def test_a_pipeline_asks_the_prober_that_is_deployed(place: Place, commands: Com
     place.lab.cloud.stop_redis(place.world.host_id)
     assert "ConnectionRefused" in commands.run("verify", str(file), code=2)
     place.lab.cloud.start_redis(place.world.host_id)
+    known = ("verify", str(file), "--kubeconfig", kubeconfig, "--wait", "30")
+    assert "works" in commands.run(*known)
     everything = frozenset().union(*operator_granted().values())
     place.world.control.allow(place.world.project, {ANONYMOUS: sorted(everything - {"run.routes.invoke"})})
     assert "needs run.routes.invoke there" in commands.run("verify", str(file), code=1)

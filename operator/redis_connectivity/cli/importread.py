@@ -12,6 +12,7 @@ from redis_connectivity.cloud.facade import GoogleCloud
 from redis_connectivity.cloud.lanes import Lane
 from redis_connectivity.core.cloudvalues import FirewallPolicy, Machine
 from redis_connectivity.core.importing import Inventory
+from redis_connectivity.core.importtargets import opened
 from redis_connectivity.core.observed import Unseen
 from redis_connectivity.reconcile.explain import explain
 
@@ -55,8 +56,9 @@ async def read_inventory(cloud: GoogleCloud, project: str, region: str, host_pro
             _try(_view(cloud, keys.valkey_instances(project, region))),
         ),
     )
-    standing = () if isinstance(machines, Unseen) else machines
     known = {one.ref for one in networks}
+    # Google counts each of these calls as a heavy one: only where something can be a target.
+    standing = () if isinstance(machines, Unseen) else opened(rules, machines)
     elsewhere = {(one.network, one.region) for one in standing if one.network in known}
     places = sorted({(one, region) for one in known} | elsewhere)
     policies, regional = await asyncio.gather(

@@ -54,7 +54,7 @@ def verify(
     """Try the complete path once: every hop as Google Cloud holds it, then the chain of checks with real traffic.
 
     Nothing is changed. The resource's prober must be reachable from here; with probe.from: CloudRun it is the one that
-    an operator has deployed, and your account needs run.services.list and run.routes.invoke to find and ask it. Exit
+    operator has deployed, and the service account you run this as needs run.services.list and run.routes.invoke. Exit
     code 0: everything passed; 2: something is broken; 1: it could not be said. Credentials and endpoints are set as for
     `run`.
     """

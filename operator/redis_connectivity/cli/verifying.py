@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Final
 
 import aiohttp
 
 from redis_connectivity.cli.documents import Declared
-from redis_connectivity.cli.identity import Identity, recognised
+from redis_connectivity.cli.identity import UNKNOWN, Identity, recognised
 from redis_connectivity.cloud.facade import GoogleCloud
 from redis_connectivity.cloud.lanes import Lane
 from redis_connectivity.cloud.poller import Pace
@@ -18,7 +19,8 @@ from redis_connectivity.core.lineage import settle
 from redis_connectivity.core.observed import Observed, Unseen
 from redis_connectivity.core.outlook import path
 from redis_connectivity.core.plan import Plan, make_plan
-from redis_connectivity.core.prober import prober_there
+from redis_connectivity.core.prober import prober_path, prober_there
+from redis_connectivity.core.runvalues import Rollout, RunService
 from redis_connectivity.core.verification import (
     Outcome,
     VerifiedStep,
@@ -63,6 +65,13 @@ class _NoCluster:
         )
 
 
+#: A stranger may label a service as he likes; what the operator itself knows by its exact name is not told without.
+_WHOSE: Final = (
+    "without the cluster it is not known whether Cloud Run service {name} is its operator's, so the password for Redis"
+    " is not sent there: give --kubeconfig or --context"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class _NoProber:
     """Why a deployed prober cannot be asked."""
@@ -99,10 +108,12 @@ class Verifier:
         if job is None:
             return unproven(("tcp",), "Redis has no address yet")
         if desired.deploys_prober:
-            url = await self._deployed(desired)
-            if isinstance(url, _NoProber):
-                return unproven(job.chain, url.why)
-            job = replace(job, prober_url=url, deployed=True)
+            prober = await self._deployed(desired)
+            if isinstance(prober, _NoProber):
+                return unproven(job.chain, prober.why)
+            if desired.owner.cluster == UNKNOWN and job.access.auth is not None:
+                return unproven(job.chain, _WHOSE.format(name=prober.name))
+            job = replace(job, prober_url=prober.uri, deployed=True)
         if job.prober_url is None:
             return unproven(job.chain, "no probe crosses the connector: set spec.probe.from or proberUrl")
         try:
@@ -117,14 +128,15 @@ class Verifier:
                 answer = await ask(job.prober_url, request, session=session)
         return probe_steps(result_of(job, answer, time.time()))
 
-    async def _deployed(self, desired: Desired) -> str | _NoProber:
-        """Where the prober answers that the operator deployed for this way; or why it cannot be asked."""
-        seen = await self._observer.run_services(desired.project, desired.region, fresh=True, lane=Lane.USER_CHANGE)
-        if isinstance(seen, Unseen):
-            return _NoProber(f"the prober that the operator deploys cannot be looked for: {seen.message}")
-        found = prober_there(desired, seen.values())
-        if found is None:
-            return _NoProber("no operator has deployed a prober on this way yet: apply the resource, and see --wait")
-        if not (found.serves and found.uri):
-            return _NoProber(f"the prober, Cloud Run service {found.name}, does not serve yet. {found.message}".strip())
-        return found.uri
+    async def _deployed(self, desired: Desired) -> RunService | _NoProber:
+        """The prober that the operator deployed for this way; or why it cannot be asked."""
+        services = await self._observer.run_services(desired.project, desired.region, fresh=True, lane=Lane.USER_CHANGE)
+        if isinstance(services, Unseen):
+            return _NoProber(f"the prober that the operator deploys cannot be looked for: {services.message}")
+        found, where = prober_there(desired, services.values()), "on this way"
+        if desired.owner.cluster != UNKNOWN:
+            found, where = services.get(prober_path(desired).rsplit("/", 1)[-1]), "of this cluster"
+        if found is None or found.deleting or not (found.rollout is Rollout.SUCCEEDED and found.uri):
+            state = found.message if found is not None else ""
+            return _NoProber(f"no prober {where} serves yet: apply the resource, and see --wait. {state}".strip())
+        return found

@@ -162,7 +162,7 @@ def _direct(inventory: Inventory) -> Iterator[Entry | Left]:
             want,
             subnet.network,
             of_direct_vpc(want, subnet.ip_cidr_range),
-            f"Direct VPC egress from subnet {name}{tagged}",
+            f"Direct VPC egress of {', '.join(services)} from subnet {name}{tagged}",
             name,
             f"{used} on Direct VPC egress from subnet {name} ({subnet.ip_cidr_range}){tagged}, on network"
             f" {subnet.network.name}",
@@ -179,7 +179,8 @@ def _subnet_of(service: RunService, inventory: Inventory) -> Subnetwork | str:
     parts = given.split("/")
     project = parts[parts.index("projects") + 1] if "projects" in parts[:-1] else inventory.project
     name = parts[-1]
-    if project != inventory.holder:
+    # Google may write a project's number, which says nothing against any id.
+    if project != inventory.holder and not project.isdigit():
         return _of_another_project(f"subnet {name}", project, inventory)
     subnet = _subnet(name, inventory.region, inventory)
     if not isinstance(subnet, str) and subnet.network not in {one.ref for one in inventory.networks}:

@@ -26,7 +26,7 @@ from redis_connectivity.core.ledger import Ledger
 from redis_connectivity.core.observed import Observed, Unseen
 from redis_connectivity.core.outlook import outlook
 from redis_connectivity.core.pscvalues import RedisCluster, ValkeyInstance
-from redis_connectivity.core.questions import target_region
+from redis_connectivity.core.questions import is_on_subnet, target_region
 
 __all__ = ["Imported", "Inventory", "Left", "Resource", "import_paths"]
 
@@ -164,7 +164,9 @@ def _observed(desired: Desired, candidate: _Candidate, inventory: Inventory) -> 
 
 
 def _policies_at_target(desired: Desired, inventory: Inventory) -> tuple[FirewallPolicy, ...] | Unseen | None:
-    region = target_region(desired, () if isinstance(inventory.subnetworks, Unseen) else inventory.subnetworks)
+    if isinstance(inventory.subnetworks, Unseen):
+        return inventory.subnetworks if is_on_subnet(desired) else None
+    region = target_region(desired, inventory.subnetworks)
     if region in ("", inventory.region):
         return None
     return inventory.regional_policies.get((desired.network.name, region), ())

@@ -23,7 +23,7 @@ from redis_connectivity.core.reachability import GOOGLE_RULE_PREFIX
 from redis_connectivity.core.sources import Source
 from redis_connectivity.core.targets import same_network
 
-__all__ = ["FoundTarget", "keeper_of", "targets_of"]
+__all__ = ["FoundTarget", "keeper_of", "opened", "targets_of"]
 
 Seen = RedisInstance | RedisCluster | ValkeyInstance
 #: What was left out, and why.
@@ -136,6 +136,14 @@ def _machines(source: Source, entry: str, network: NetworkRef, project: _Project
     return [found[key] for key in sorted(found)], others
 
 
+def opened(rules: Sequence[FirewallRule], machines: Sequence[Machine]) -> tuple[Machine, ...]:
+    """The machines that some rule of people's names tcp:6379 for: those that can become targets."""
+    naming = [rule for rule in rules if _names_redis(rule, rule.network)]
+    return tuple(
+        one for one in machines if any(rule.network == one.network and _selected(rule, one) for rule in naming)
+    )
+
+
 def _names_redis(rule: FirewallRule, network: NetworkRef) -> bool | None:
     """Whether a rule of people's lets tcp:6379 in by name, only with every other port (False), or not at all (None)."""
     of_people = not rule.disabled and not rule.name.startswith(GOOGLE_RULE_PREFIX)
@@ -186,7 +194,9 @@ def keeper_of(source: Source, network: NetworkRef, target: FoundTarget, project:
         if marker is None or marker.rule != rule.name or rule.network != network:
             continue
         ingress = rule.direction is Direction.INGRESS
-        if ingress and str(source.range) in rule.source_ranges and _targets(rule, target):
+        # An ingress rule cannot tell a subnet's revisions apart by their tags: it is for all of them.
+        told_apart = source.tags_as_source or not source.aim
+        if ingress and told_apart and str(source.range) in rule.source_ranges and _targets(rule, target):
             return rule.name, marker.owner.key
         if not ingress and source.aim & rule.target_tags and hosts & rule.destination_ranges:
             return rule.name, marker.owner.key

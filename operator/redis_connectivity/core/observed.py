@@ -67,7 +67,8 @@ class Observed:
     policies: tuple[FirewallPolicy, ...] | Unseen = ()
     #: Those of the region (system and regional network policies), from a call and with a permission of their own.
     regional_policies: tuple[FirewallPolicy, ...] | Unseen = ()
-    #: The same of the region that the target's machine stands in; None where that is the path's own, or not known.
+    #: The same of the region that the target's machine stands in; None where that is the path's own, or no subnet's.
+    #: Unseen, too, where subnetworks are, and with them where it stands.
     target_region_policies: tuple[FirewallPolicy, ...] | Unseen | None = None
     subnetworks: tuple[Subnetwork, ...] | Unseen = ()
     connectors: tuple[Connector, ...] = ()
@@ -91,6 +92,8 @@ class Observed:
     run_services: tuple[RunService, ...] = ()
     #: Other regions where a connector of the declared name is known, from what others look at.
     connector_elsewhere: tuple[str, ...] = ()
+    #: Until when (monotonic) what is in here is believed although it cannot be read now; None where all can be.
+    believed_until: float | None = None
     #: Other regions that have a managed Redis of the declared kind and name; looked for where there is none in its own.
     redis_elsewhere: tuple[str, ...] = ()
 

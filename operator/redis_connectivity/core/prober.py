@@ -100,17 +100,26 @@ def same_way(want: WayOut, seen: WayOut) -> bool:
     """Whether both are one. Google may write a project's number for its id, and a bare name for a full one."""
     if want.tags != seen.tags or bool(want.connector) != bool(seen.connector):
         return False
-    return all(
-        ours.rsplit("/", 1)[-1] == theirs.rsplit("/", 1)[-1]
-        for ours, theirs in ((want.connector, seen.connector), (want.subnetwork, seen.subnetwork))
-    )
+    return _same_name(want.connector, seen.connector) and _same_name(want.subnetwork, seen.subnetwork)
+
+
+def _same_name(ours: str, theirs: str) -> bool:
+    if "/" not in theirs:
+        return ours.rsplit("/", 1)[-1] == theirs
+    # Of projects/P/…, perhaps behind a host.
+    _, project, *place = ours.split("/")
+    _, their_project, *their_place = theirs[max(0, theirs.find("projects/")) :].split("/")
+    return place == their_place and (project == their_project or their_project.isdigit())
 
 
 def prober_there(desired: Desired, services: Iterable[RunService]) -> RunService | None:
-    """The prober that an operator deployed on a resource's way; this cluster's, where there are more."""
+    """The prober that some operator deployed on a resource's way, for who does not know the cluster.
+
+    Who knows it asks for `prober_path`: only that is sure to be the resource's own.
+    """
     way = _way_out(desired, desired.connector.name if desired.direct is None else "")
     found = [one for one in services if made_by_operator(one) and not one.deleting and same_way(way, one.way)]
-    return min(found, key=lambda one: (not is_ours(one, desired.owner.cluster), not one.serves, one.name), default=None)
+    return min(found, key=lambda one: (not one.serves, one.name), default=None)
 
 
 def labels_of(cluster: str) -> dict[str, str]:
@@ -125,7 +134,7 @@ def is_ours(service: RunService, cluster: str) -> bool:
 
 def made_by_operator(service: RunService) -> bool:
     """Whether it is a prober, of whatever cluster's operator."""
-    return _CLUSTER_LABEL in dict(service.labels)
+    return _CLUSTER_LABEL in dict(service.labels) and service.name.startswith(f"{_PREFIX}-")
 
 
 def owner_of(service: RunService) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network
 from itertools import product
 
 from redis_connectivity.api.spec import RuleMode
@@ -35,8 +35,10 @@ from redis_connectivity.core.targets import Destination, Ingress, Reach, look_at
 __all__ = [
     "EFFECTIVE_FIREWALLS",
     "REGION_EFFECTIVE_FIREWALLS",
+    "firewall_at_connector",
     "firewall_of",
     "flows_of",
+    "is_on_subnet",
     "question_of",
     "route_of",
     "rules_after",
@@ -69,17 +71,26 @@ def flows_of(desired: Desired, sources: Iterable[Source], destinations: Iterable
     )
 
 
+def is_on_subnet(desired: Desired) -> bool:
+    """Whether Redis runs on a machine of the network whose address is declared, and with it its subnet and region."""
+    return bool(_machine_addresses(desired))
+
+
 def target_region(desired: Desired, subnetworks: Iterable[Subnetwork]) -> str:
     """The region of the machine that Redis runs on, by the subnet of its address; empty where that is not known.
 
     Ingress rules of firewall policies are those of the machine's region, wherever the traffic comes from.
     """
-    if _side(desired) is not Side.VPC:
-        return ""
-    target = look_at(desired.target, None, desired.network)
-    addresses = [one.address for one in target.destinations] if target is not None else []
+    addresses = _machine_addresses(desired)
     subnets = (one for one in subnetworks if one.network == desired.network)
     return next((one.region for one in subnets if any(each in one.ip_cidr_range for each in addresses)), "")
+
+
+def _machine_addresses(desired: Desired) -> tuple[IPv4Address, ...]:
+    if _side(desired) is not Side.VPC:
+        return ()
+    target = look_at(desired.target, None, desired.network)
+    return tuple(one.address for one in target.destinations) if target is not None else ()
 
 
 def _side(desired: Desired) -> Side:
@@ -94,14 +105,27 @@ def _side(desired: Desired) -> Side:
 
 
 def firewall_of(observed: Observed, rules: Iterable[FirewallRule]) -> Firewall:
-    """These VPC rules among the policies that were observed."""
-    at_target = observed.target_region_policies
+    """These VPC rules among the policies that were observed, for traffic to the target."""
+    at_target: Policies | None = None
+    if isinstance(observed.target_region_policies, Unseen) and isinstance(observed.subnetworks, Unseen):
+        at_target = Unread(_LIST_SUBNETWORKS, observed.subnetworks.message)
+    elif observed.target_region_policies is not None:
+        at_target = _policies(observed.target_region_policies, REGION_EFFECTIVE_FIREWALLS)
+    return _firewall(observed, rules, at_target)
+
+
+def firewall_at_connector(observed: Observed, rules: Iterable[FirewallRule]) -> Firewall:
+    """The same for traffic to the connector's own machines, which stand in the path's region."""
+    return _firewall(observed, rules, None)
+
+
+def _firewall(observed: Observed, rules: Iterable[FirewallRule], at_receiver: Policies | None) -> Firewall:
     return Firewall(
         rules,
         _policies(observed.policies, EFFECTIVE_FIREWALLS),
         getattr(observed.network, "enforcement_order", "AFTER_CLASSIC_FIREWALL"),
         _policies(observed.regional_policies, REGION_EFFECTIVE_FIREWALLS),
-        None if at_target is None else _policies(at_target, REGION_EFFECTIVE_FIREWALLS),
+        at_receiver,
     )
 
 

@@ -15,7 +15,7 @@ from redis_connectivity.core.cloudvalues import Direction, FirewallRule
 from redis_connectivity.core.desired import Desired
 from redis_connectivity.core.drift import layer4_text
 from redis_connectivity.core.observed import Observed, Unseen
-from redis_connectivity.core.questions import firewall_of, sites_of
+from redis_connectivity.core.questions import firewall_at_connector, sites_of
 from redis_connectivity.core.reachability import BlockedControl, blocked_control_traffic
 from redis_connectivity.core.sources import of_connector
 
@@ -30,7 +30,7 @@ def missing_service_rules(desired: Desired, observed: Observed, source: IPv4Netw
     if not desired.is_shared_vpc or source is None or isinstance(observed.rules, Unseen):
         return ""
     (site,) = sites_of(desired, [of_connector(desired.region, desired.connector.name, source)])
-    blocked = blocked_control_traffic(site, firewall_of(observed, observed.rules))
+    blocked = blocked_control_traffic(site, firewall_at_connector(observed, observed.rules))
     if not blocked:
         return ""
     return (

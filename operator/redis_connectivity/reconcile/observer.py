@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import TypeVar
 
 import structlog
 
 from redis_connectivity.api.spec import ConnectorManagement
 from redis_connectivity.cloud import keys
-from redis_connectivity.cloud.errors import CloudError, NotFound, QuotaExhausted
+from redis_connectivity.cloud.errors import CloudError, NotFound
 from redis_connectivity.cloud.facade import GoogleCloud
 from redis_connectivity.cloud.lanes import Lane
-from redis_connectivity.cloud.poller import SCARCE, Pace
-from redis_connectivity.cloud.snapshot import AnySnapshot, Snapshot
+from redis_connectivity.cloud.poller import Pace
+from redis_connectivity.cloud.snapshot import Snapshot
 from redis_connectivity.core.cloudvalues import (
     Connector,
     FirewallPolicy,
@@ -26,11 +28,12 @@ from redis_connectivity.core.cloudvalues import (
 from redis_connectivity.core.desired import ClusterWant, Desired, EndpointWant, MemorystoreWant, ValkeyWant, VmWant
 from redis_connectivity.core.ledger import Ledger
 from redis_connectivity.core.observed import Observed, OperationResult, Sharer, Unseen
-from redis_connectivity.core.questions import target_region
+from redis_connectivity.core.questions import is_on_subnet, target_region
 from redis_connectivity.core.runvalues import RunService
 from redis_connectivity.core.targets import SeenRedis
-from redis_connectivity.reconcile.elsewhere import SCARCE_FRESH, Elsewhere
-from redis_connectivity.reconcile.explain import explain, is_transient
+from redis_connectivity.reconcile.belief import Belief
+from redis_connectivity.reconcile.elsewhere import Elsewhere
+from redis_connectivity.reconcile.explain import explain
 
 __all__ = ["Observer", "interests", "target_view"]
 
@@ -83,12 +86,42 @@ def target_view(desired: Desired) -> tuple[keys.AnyKey, str] | None:
             return None
 
 
+@dataclass(slots=True)
+class _Look:
+    """The readings of one observation, none from before `not_before` (monotonic) where that is given."""
+
+    cloud: GoogleCloud
+    belief: Belief
+    fresh: bool
+    not_before: float | None
+    lane: Lane
+    #: Until when something of it is believed although it cannot be read now.
+    believed_until: float | None = None
+
+    async def view(self, key: keys.Key[T], pick: Callable[[Snapshot[T]], R], otherwise: R) -> R | Unseen:
+        """What `pick` takes from a view; `otherwise` where there is none; or why it cannot be read."""
+        earliest = self.belief.earliest(key, fresh=self.fresh, not_before=self.not_before)
+        try:
+            if not self.fresh:
+                self.belief.raise_trouble(key)
+            seen = await self.cloud.inventory.need_since(key, earliest, self.lane)
+        except NotFound as error:
+            # A network's policies are not found when the network is not; a project's list, when the project is not.
+            return otherwise if key.kind in _OF_A_NETWORK else explain(error)
+        except CloudError as error:
+            return explain(error)
+        left = self.belief.lasts(seen)
+        if left > 0:
+            self.believed_until = min(time.monotonic() + left, self.believed_until or math.inf)
+        return pick(seen)
+
+
 class Observer:
     """Reads views no older than asked for; what cannot be read becomes Unseen, with the reason."""
 
     def __init__(self, cloud: GoogleCloud, pace: Pace) -> None:
         self._cloud = cloud
-        self._pace = pace
+        self._belief = Belief(cloud, pace)
         self._elsewhere = Elsewhere(cloud)
 
     async def observe(
@@ -110,30 +143,21 @@ class Observer:
         """
         host, region = desired.network.project, desired.region
         connector_project = desired.connector.project if desired.direct is None else ""
-        wanted = self.views(desired)
+        look = _Look(self._cloud, self._belief, fresh, None if since is None else time.monotonic() - since, lane)
+        wanted = interests(desired)
         operation = await self._operation(ledger, lane)
         if operation is not None and operation.done:
             # The view may be from before the operation's end.
             await self._look_at_connector(desired, ledger, lane)
 
-        async def view(key: keys.Key[T], pick: Callable[[Snapshot[T]], R], otherwise: R) -> R | Unseen:
-            if key not in wanted:
-                return otherwise
-            try:
-                if not fresh:
-                    self._raise_trouble(key)
-                return pick(await self._cloud.inventory.need(key, self._max_age(key, fresh=fresh, since=since), lane))
-            except NotFound as error:
-                # A network's policies are not found when the network is not; a project's list, when the project is not.
-                return otherwise if key.kind in _OF_A_NETWORK else explain(error)
-            except CloudError as error:
-                return explain(error)
+        async def wanted_view(key: keys.Key[T], pick: Callable[[Snapshot[T]], R], otherwise: R) -> R | Unseen:
+            return await look.view(key, pick, otherwise) if key in wanted else otherwise
 
         region_policies = keys.region_policies(desired.network, region)
 
         async def target() -> SeenRedis | Unseen | None:
             where = target_view(desired)
-            return await view(where[0], lambda seen: seen.items.get(where[1]), None) if where else None
+            return await look.view(where[0], lambda seen: seen.items.get(where[1]), None) if where is not None else None
 
         no_policies: tuple[FirewallPolicy, ...] = ()
         no_connectors: tuple[Connector, ...] = ()
@@ -142,25 +166,24 @@ class Observer:
         no_networks: dict[str, Network] = {}
 
         def policies_in(key: keys.Key[tuple[FirewallPolicy, ...]]) -> Awaitable[tuple[FirewallPolicy, ...] | Unseen]:
-            return view(key, lambda seen: seen.items.get(desired.network.name, no_policies), no_policies)
+            return look.view(key, lambda seen: seen.items.get(desired.network.name, no_policies), no_policies)
 
         networks, connectors, redis, rules, (policies, regional), subnetworks = await asyncio.gather(
-            view(keys.networks(host), lambda seen: dict(seen.items), no_networks),
-            view(
+            look.view(keys.networks(host), lambda seen: dict(seen.items), no_networks),
+            wanted_view(
                 keys.connectors(connector_project, region),
                 lambda seen: tuple(seen.items.values()),
                 no_connectors,
             ),
             target(),
-            view(keys.firewalls(host), lambda seen: tuple(seen.items.values()), no_rules),
+            look.view(keys.firewalls(host), lambda seen: tuple(seen.items.values()), no_rules),
             asyncio.gather(policies_in(keys.effective_policies(desired.network)), policies_in(region_policies)),
-            view(keys.subnetworks(host), lambda seen: tuple(seen.items.values()), no_subnetworks),
+            wanted_view(keys.subnetworks(host), lambda seen: tuple(seen.items.values()), no_subnetworks),
         )
         at_target: tuple[FirewallPolicy, ...] | Unseen | None = None
-        # The subnetworks may have been read for the first time just now.
-        wanted = self.views(desired)
-        elsewhere = self._region_of_target(desired)
-        if elsewhere:
+        if isinstance(subnetworks, Unseen):
+            at_target = subnetworks if is_on_subnet(desired) else None
+        elif elsewhere := self._region_of_target(desired):
             at_target = await policies_in(keys.region_policies(desired.network, elsewhere))
         connector: Connector | Unseen | None
         if desired.direct is not None:
@@ -189,6 +212,7 @@ class Observer:
             connector_elsewhere=await self._connector_elsewhere(desired, connector, subnetworks, lane),
             run_services=self._known_services(desired),
             redis_elsewhere=await self._redis_elsewhere(desired, redis, lane),
+            believed_until=look.believed_until,
         )
 
     def views(self, desired: Desired) -> frozenset[keys.AnyKey]:
@@ -240,51 +264,25 @@ class Observer:
         key = keys.run_services(project, region)
         try:
             if not fresh:
-                self._raise_trouble(key)
-            return (await self._cloud.inventory.need(key, self._max_age(key, fresh=fresh), lane)).items
+                self._belief.raise_trouble(key)
+            earliest = self._belief.earliest(key, fresh=fresh)
+            return (await self._cloud.inventory.need_since(key, earliest, lane)).items
         except CloudError as error:
             return explain(error)
 
-    def _max_age(self, key: keys.AnyKey, *, fresh: bool, since: float | None = None) -> float:
-        """Seconds: three polls, so that a slow answer or two do not make every resource read by itself."""
-        floor = SCARCE_FRESH if key.kind in SCARCE else 0.0
-        if fresh:
-            return floor
-        trusted = 3.0 * self._pace.of(key.kind) * self._cloud.governor.poll_factor(key.project)
-        return trusted if since is None else max(floor, min(trusted, since))
-
     def trusted_for(self, key: keys.AnyKey) -> float:
         """Seconds for which what was read last is good enough."""
-        return self._max_age(key, fresh=False)
+        return self._belief.trusted_for(key)
 
-    def _raise_trouble(self, key: keys.AnyKey) -> None:
-        """Raise what the last reading ended with, where reading once more would be no better.
-
-        A refusal counts at once: older content is no answer to it, however fresh. Trouble that passes (503, quota)
-        counts when the content is too old; the poller tries again and wakes who is interested. Above all, nobody waits
-        here until a project's quota refills: it would keep a worker from everybody else.
-        """
-        seen = self._cloud.inventory.peek(key)
-        if seen.error is None or seen.failed is None or self._believed_for(seen) > 0:
-            return
-        recent = time.monotonic() - seen.failed.monotonic <= self.trusted_for(key)
-        if recent or isinstance(seen.error, QuotaExhausted):
-            raise seen.error.with_traceback(None)
-
-    def _believed_for(self, seen: AnySnapshot) -> float:
-        """Seconds for which what was read stays an answer although it cannot be read now; zero for none."""
-        if seen.error is None or seen.observed is None or not is_transient(seen.error):
-            return 0.0
-        return max(0.0, self.trusted_for(seen.key) - seen.age(time.monotonic()))
-
-    def doubted_in(self, desired: Desired) -> float | None:
-        """Seconds until something that was seen is too old to believe without being read; None where all can be read.
+    def doubted_in(self, observed: Observed) -> float | None:
+        """Seconds until something in there is too old to believe without being read; None where all could be read.
 
         Whoever is told of trouble looks once and comes back by this: the inventory tells it only as it begins, and a
         project whose polls get slower meanwhile has its content believed for longer.
         """
-        left = [self._believed_for(self._cloud.inventory.peek(key)) for key in self.views(desired)]
-        return min((one + _AFTER for one in left if one > 0), default=None)
+        if observed.believed_until is None:
+            return None
+        return max(0.0, observed.believed_until - time.monotonic()) + _AFTER
 
     async def _look_at_connector(self, desired: Desired, ledger: Ledger, lane: Lane) -> None:
         path = (ledger.operation.connector if ledger.operation else "") or desired.connector_path

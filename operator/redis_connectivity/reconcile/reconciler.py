@@ -212,9 +212,10 @@ class Reconciler:
         await self._reporter.tell(key, body, status)
         if failure is not None:
             raise TryAgain(str(failure), getattr(failure, "retry_after", None))
-        dues = (plan.due_in, prober.due_in, self._observer.doubted_in(desired))
-        waits = [one for one in dues if one is not None]
-        return Outcome(min(waits, default=self._place.resync()))
+        rest = self._place.resync()
+        waits = [one for one in (plan.due_in, prober.due_in) if one is not None] or [rest]
+        doubted = self._observer.doubted_in(observed)
+        return Outcome(min(waits) if doubted is None else min(*waits, doubted, rest))
 
     async def _converge(
         self, key: Key, body: Body, desired: Desired, ledger: Ledger, *, fresh: bool, probed: bool, lane: Lane
@@ -295,9 +296,9 @@ class Reconciler:
         return ""
 
     def _since_news(self, key: Key, body: Body) -> float | None:
-        """Seconds since probes began to tell something that what was read before cannot explain.
+        """Seconds since probes turned to something that what was read before cannot explain.
 
-        They fail; or they get through although the firewall is said to be closed.
+        They fail; or they get through again although the firewall is still said to be closed.
         """
         memory = self._probes.memory(key)
         if memory is None or memory.reachable is None:

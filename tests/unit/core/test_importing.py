@@ -36,6 +36,7 @@ from redis_connectivity.core.desired import resolve
 from redis_connectivity.core.identity import Marker, ResourceId
 from redis_connectivity.core.importing import Imported, Inventory, import_paths
 from redis_connectivity.core.importnames import environment_of, unique_name
+from redis_connectivity.core.importtargets import opened
 from redis_connectivity.core.observed import Unseen
 from redis_connectivity.core.prober import labels_of
 from redis_connectivity.core.pscvalues import ConnectionRole, ConnectionStatus, PscConnection, PscState, RedisCluster
@@ -280,7 +281,7 @@ def test_a_revisions_tag_is_no_source_of_an_ingress_rule() -> None:
     found = direct(service("chat", way), instances=(), machines=(VM,), rules=(by_tag,))
     assert found.resources == ()
     why = "no Redis was found on its network staging-vpc"
-    assert left(found)["Direct VPC egress from subnet run with network tags chat"] == why
+    assert left(found)["Direct VPC egress of chat from subnet run with network tags chat"] == why
 
 
 def test_without_a_subnet_it_is_the_one_named_like_the_network() -> None:
@@ -291,7 +292,7 @@ def test_without_a_subnet_it_is_the_one_named_like_the_network() -> None:
 
 def test_probers_and_services_that_go_are_no_paths() -> None:
     labels = frozenset(labels_of("cluster").items())
-    found = direct(service("prober", labels=labels), service("old", deleting=True))
+    found = direct(service("redis-connectivity-prober-12345", labels=labels), service("old", deleting=True))
     assert found.resources == ()
     assert list(left(found)) == ["Memorystore instance cache"]
 
@@ -331,6 +332,28 @@ def test_what_the_operator_keeps_for_a_subnet_is_not_written_again() -> None:
     found = direct(service("chat"), instances=(), machines=(VM,), rules=(kept,))
     assert found.resources == ()
     assert "resource staging/chat looks after it already" in next(iter(left(found).values()))
+
+
+def test_what_is_kept_for_one_tag_is_not_kept_for_another() -> None:
+    """Ingress rules cannot tell a subnet's revisions apart, so they are for all of them."""
+    owner = ResourceId("cluster", "staging", "chat", "uid-1")
+    kept = replace(IN_SUBNET, description=Marker(owner, Direction.INGRESS, "redis-in").description())
+    way = replace(FULL, tags=frozenset({"web"}))
+    (one,) = direct(service("web", way), instances=(), machines=(VM,), rules=(kept,)).resources
+    assert one.spec["directVpcEgress"] == {"subnet": "run", "tags": ["web"]}
+
+
+def test_a_projects_number_is_taken_for_the_project() -> None:
+    way = WayOut(subnetwork=f"projects/123456789/regions/{REGION}/subnetworks/run")
+    (one,) = direct(service("chat", way)).resources
+    assert one.spec["directVpcEgress"] == {"subnet": "run"}
+
+
+def test_only_machines_that_can_be_targets_are_worth_a_look_at_their_region() -> None:
+    web = replace(VM, name="web", tags=frozenset({"web"}))
+    elsewhere = replace(VM, name="other", network=NetworkRef(PROJECT, "other-vpc"))
+    every_port = replace(REDIS_IN, name="all", layer4=frozenset({Layer4("tcp")}), target_tags=frozenset({"web"}))
+    assert opened((REDIS_IN, every_port), (VM, web, elsewhere)) == (VM,)
 
 
 def test_names_are_given_where_they_differ_from_the_defaults() -> None:
@@ -544,8 +567,7 @@ def test_nothing_is_dropped_silently(inventory: Inventory) -> None:
         assert f"connector {connector.name}" in told
     assert not isinstance(inventory.services, Unseen)
     for one in inventory.services:
-        found_place = one.way.subnetwork == "sub"
-        assert ("Direct VPC egress from subnet sub" if found_place else f"Cloud Run service {one.name}") in told
+        assert re.search(rf"(services? |, |egress of ){re.escape(one.name)}\b", told)
     assert not isinstance(inventory.instances, Unseen)
     for instance in inventory.instances:
         assert f"Memorystore instance {instance.name}" in told

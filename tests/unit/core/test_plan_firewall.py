@@ -27,7 +27,14 @@ from redis_connectivity.core.ledger import Ledger
 from redis_connectivity.core.observed import Unseen
 from redis_connectivity.core.plan import Plan, make_plan
 from redis_connectivity.core.probing import ProbeMemory, ProbeResult
-from redis_connectivity.core.questions import question_of, rules_after, rules_in_force, target_region
+from redis_connectivity.core.questions import (
+    firewall_of,
+    flows_of,
+    question_of,
+    rules_after,
+    rules_in_force,
+    target_region,
+)
 from redis_connectivity.core.reachability import Answer, HopName, analyse
 from redis_connectivity.core.statusbuild import StatusInput, build_status
 from redis_connectivity.core.targets import Destination
@@ -160,6 +167,16 @@ def test_what_the_paths_own_region_denies_does_not_matter_to_a_machine_in_anothe
 def test_unread_policies_of_the_machines_region_name_the_permission() -> None:
     plan, _, _ = settled(target_region_policies=REGION_UNREAD)
     assert (plan.firewall.status, plan.firewall.reason) == (ConditionStatus.UNKNOWN, Reason.PERMISSION_DENIED)
+
+
+def test_where_the_machine_stands_is_not_known_without_subnets_and_the_permission_is_named() -> None:
+    unread = Unseen(Reason.PERMISSION_DENIED, "Grant compute.subnetworks.list.")
+    plan, want, seen = settled(target_region_policies=unread, subnetworks=unread)
+    assert (plan.firewall.status, plan.firewall.reason) == (ConditionStatus.UNKNOWN, Reason.PERMISSION_DENIED)
+    assert "Grant compute.subnetworks.list." in plan.firewall.message
+    where = [Destination(IPv4Address("10.128.0.5"), 6379, 6379)]
+    judged = firewall_of(seen, seen.rules).judge(Direction.INGRESS, flows_of(want, plan.sources, where)[0])
+    assert [doubt.missing for doubt in judged.doubts] == ["compute.subnetworks.list"]
 
 
 @pytest.mark.parametrize(

@@ -68,13 +68,16 @@ def test_the_way_is_the_path_s() -> None:
 
 def test_a_prober_is_known_by_its_mark_and_its_way_whatever_cluster_made_it() -> None:
     want = desired(**CLOUD_RUN)
-    theirs = replace(THERE, name="theirs", labels=frozenset(labels_of("another").items()))
-    chat = replace(THERE, name="chat", labels=frozenset())
+    theirs = replace(THERE, name="redis-connectivity-prober-theirs", labels=frozenset(labels_of("another").items()))
+    chat = replace(THERE, name="chat")
     going = replace(THERE, deleting=True)
     elsewhere = replace(THERE, way=WayOut(f"projects/{PROJECT}/locations/{REGION}/connectors/other"))
     assert prober_there(want, (chat, going, elsewhere)) is None
     assert prober_there(want, (chat, theirs, elsewhere)) == theirs
-    assert prober_there(want, (theirs, THERE)) == THERE
+    host = replace(THERE, way=WayOut(f"projects/acme-host/locations/{REGION}/connectors/staging-connector"))
+    assert prober_there(want, (host,)) is None
+    numbered = replace(THERE, way=WayOut(f"projects/1234567/locations/{REGION}/connectors/staging-connector"))
+    assert prober_there(want, (numbered,)) == numbered
     # Google may write a connector by its name alone.
     short = replace(THERE, way=WayOut("staging-connector"))
     assert prober_there(want, (short,)) == short

@@ -8,11 +8,12 @@ from connector_values import HOST, OWNER, PROJECT, connector, desired, network, 
 
 from redis_connectivity.api.conditions import Reason
 from redis_connectivity.core.actions import CreateConnector, InsertRule
-from redis_connectivity.core.cloudvalues import Action, Direction, FirewallRule, Network
+from redis_connectivity.core.cloudvalues import Action, Direction, FirewallRule, Network, PolicyKind
 from redis_connectivity.core.ledger import ClaimState, ConnectorClaim, Ledger
 from redis_connectivity.core.observed import Observed, Unseen
 from redis_connectivity.core.plan import make_plan
 from redis_connectivity.reconcile.observer import interests
+from unit.core.reachability_values import policy, policy_rule
 
 IN_HOST = {"name": "staging-vpc", "hostProjectId": HOST}
 ON_SUBNET = {"subnet": {"name": "conn"}}
@@ -105,6 +106,14 @@ def test_a_connector_that_lost_its_service_rules_is_named_and_its_own_rules_stay
     plan = make_plan(want, seen(there, rules=()), ledger, 0.0)
     assert plan.connector.reason is Reason.SHARED_VPC_RULES_MISSING
     assert [type(one) for one in plan.actions] == [InsertRule]
+
+
+@pytest.mark.parametrize(("where", "held"), [("regional_policies", True), ("target_region_policies", False)])
+def test_policies_of_the_machines_region_are_not_about_the_connector(where: str, held: bool) -> None:
+    guard = policy(PolicyKind.SYSTEM, policy_rule(10, Action.DENY, Direction.INGRESS), name="guard")
+    seen_so = seen(**{"target_region_policies": (), where: (guard,)})
+    plan = make_plan(desired(ON_SUBNET, network=IN_HOST), seen_so, Ledger(), 0.0)
+    assert (plan.connector.reason is Reason.SHARED_VPC_RULES_MISSING) is held
 
 
 def test_what_cannot_be_read_is_no_reason_to_hold_back() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
+from types import SimpleNamespace
 
 import pytest
 
@@ -51,8 +53,8 @@ async def cloud(google: ControlClient) -> AsyncIterator[GoogleCloud]:
     await opened.close()
 
 
-async def look(observer: Observer) -> Observed:
-    return await observer.observe(DESIRED, Ledger(), fresh=False, lane=Lane.REPAIR)
+async def look(observer: Observer, since: float | None = None) -> Observed:
+    return await observer.observe(DESIRED, Ledger(), fresh=False, lane=Lane.REPAIR, since=since)
 
 
 def quota(google: ControlClient, method: str) -> None:
@@ -62,8 +64,7 @@ def quota(google: ControlClient, method: str) -> None:
 
 async def test_where_all_can_be_read_nothing_is_doubted(cloud: GoogleCloud) -> None:
     observer = Observer(cloud, Pace())
-    await look(observer)
-    assert observer.doubted_in(DESIRED) is None
+    assert observer.doubted_in(await look(observer)) is None
 
 
 async def test_what_is_believed_for_longer_as_polls_get_slower_is_looked_at_again_after_that(
@@ -74,16 +75,32 @@ async def test_what_is_believed_for_longer_as_polls_get_slower_is_looked_at_agai
     read = time.monotonic()
     quota(google, "compute.firewalls.list")
     await cloud.inventory.attempt(FIREWALLS, Lane.POLL)
-    first = observer.doubted_in(DESIRED)
+    first = observer.doubted_in(await look(observer))
     assert first is not None
     assert 55 < first + (time.monotonic() - read) < 61
     quota(google, "vpcaccess.connectors.list")
     await cloud.inventory.attempt(CONNECTORS, Lane.POLL)
-    second = observer.doubted_in(DESIRED)
+    seen = await look(observer)
+    second = observer.doubted_in(seen)
     assert second is not None
     assert 115 < second + (time.monotonic() - read) < 121
     # Until then what was read is an answer.
-    assert not isinstance((await look(observer)).rules, Unseen)
+    assert not isinstance(seen.rules, Unseen)
+
+
+async def test_what_was_believed_is_looked_at_at_once_when_the_work_took_longer(
+    google: ControlClient, cloud: GoogleCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    observer = Observer(cloud, Pace(interval=10.0))
+    await look(observer)
+    quota(google, "compute.firewalls.list")
+    await cloud.inventory.attempt(FIREWALLS, Lane.POLL)
+    seen = await look(observer)
+    later = SimpleNamespace(monotonic=lambda: time.monotonic() + 1000)
+    monkeypatch.setattr("redis_connectivity.reconcile.observer.time", later)
+    left = observer.doubted_in(seen)
+    assert left is not None
+    assert left < 1
 
 
 async def test_what_is_too_old_is_no_answer_and_waits_for_its_poll(google: ControlClient, cloud: GoogleCloud) -> None:
@@ -92,13 +109,25 @@ async def test_what_is_too_old_is_no_answer_and_waits_for_its_poll(google: Contr
     quota(google, "compute.firewalls.list")
     await cloud.inventory.attempt(FIREWALLS, Lane.POLL)
 
-    async def is_over() -> bool:
-        return observer.doubted_in(DESIRED) is None
+    async def unseen() -> Observed | None:
+        seen = await look(observer)
+        return seen if isinstance(seen.rules, Unseen) else None
 
-    await eventually(is_over, deadline=5, describe="the end of the belief")
-    seen = await look(observer)
+    seen = await eventually(unseen, deadline=5, describe="the end of the belief")
     assert isinstance(seen.rules, Unseen)
     assert seen.rules.reason is Reason.QUOTA_EXHAUSTED
+    assert observer.doubted_in(seen) is None
+
+
+async def test_nobody_waits_for_news_until_a_quota_refills(google: ControlClient, cloud: GoogleCloud) -> None:
+    """It would keep a worker from everybody else for a minute."""
+    observer = Observer(cloud, Pace(interval=10.0))
+    await look(observer)
+    quota(google, "compute.firewalls.list")
+    await cloud.inventory.attempt(FIREWALLS, Lane.POLL)
+    async with asyncio.timeout(5):
+        seen = await look(observer, since=0.0)
+    assert not isinstance(seen.rules, Unseen)
 
 
 async def test_a_refusal_is_no_matter_of_belief(google: ControlClient, cloud: GoogleCloud) -> None:
@@ -106,5 +135,6 @@ async def test_a_refusal_is_no_matter_of_belief(google: ControlClient, cloud: Go
     await look(observer)
     google.fault("compute.firewalls.list", status=403, reason="forbidden", message="No.", project=PROJECT)
     await cloud.inventory.attempt(FIREWALLS, Lane.POLL)
-    assert observer.doubted_in(DESIRED) is None
-    assert isinstance((await look(observer)).rules, Unseen)
+    seen = await look(observer)
+    assert isinstance(seen.rules, Unseen)
+    assert observer.doubted_in(seen) is None

@@ -98,3 +98,12 @@ async def test_what_may_not_be_read_there_is_told(google: ControlClient, cloud: 
     assert isinstance(seen.target_region_policies, Unseen)
     assert seen.unread_policies == seen.target_region_policies
     assert seen.target_region_policies.reason is Reason.PERMISSION_DENIED
+
+
+async def test_where_it_stands_is_not_known_while_subnets_cannot_be_read(
+    google: ControlClient, cloud: GoogleCloud
+) -> None:
+    google.fault("compute.subnetworks.aggregatedList", status=403, reason="forbidden", message="No.", project=PROJECT)
+    seen = await look(cloud, "10.128.0.5")
+    assert isinstance(seen.subnetworks, Unseen)
+    assert seen.target_region_policies == seen.subnetworks

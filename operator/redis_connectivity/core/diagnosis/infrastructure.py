@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from redis_connectivity.core.diagnosis.case import Case, owner_of
 from redis_connectivity.core.observed import Unseen
-from redis_connectivity.core.questions import firewall_of, rules_in_force, sites_of
+from redis_connectivity.core.questions import firewall_at_connector, rules_in_force, sites_of
 from redis_connectivity.core.reachability import blocked_control_traffic
 
 __all__ = ["shadowing_deny"]
@@ -17,7 +17,7 @@ def shadowing_deny(case: Case) -> tuple[str, str] | None:
     rules = rules_in_force(case.desired, case.observed, (case.machines,))
     if isinstance(rules, Unseen):
         return None
-    firewall = firewall_of(case.observed, rules)
+    firewall = firewall_at_connector(case.observed, rules)
     sites = sites_of(case.desired, (case.machines,))
     for one in (blocked for site in sites for blocked in blocked_control_traffic(site, firewall)):
         if one.missing:
