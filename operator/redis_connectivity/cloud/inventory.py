@@ -112,6 +112,11 @@ class Inventory:
         """Seconds since the content of a view was read; infinite when it never was."""
         return self.peek(key).age(self._clock.monotonic())
 
+    def newest(self) -> float:
+        """When (monotonic) the reading began that went well last, of whatever view; minus infinity before the first."""
+        read = (entry.snapshot.observed for entry in self._entries.values())
+        return max((one.monotonic for one in read if one is not None), default=float("-inf"))
+
     def known(self) -> tuple[AnyKey, ...]:
         """The views that exist."""
         return tuple(self._entries)

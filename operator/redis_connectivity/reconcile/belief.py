@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
 
-from redis_connectivity.cloud.errors import QuotaExhausted
+from redis_connectivity.cloud.errors import QuotaExhausted, Unauthenticated
 from redis_connectivity.cloud.facade import GoogleCloud
 from redis_connectivity.cloud.keys import AnyKey
 from redis_connectivity.cloud.poller import SCARCE, Pace
@@ -39,6 +40,9 @@ class Belief:
         if fresh:
             return floor
         trusted = now - self.trusted_for(key)
+        seen = self._cloud.inventory.peek(key)
+        if self._outlived(seen) and seen.failed is not None:
+            return max(trusted, math.nextafter(seen.failed.monotonic, math.inf))
         if not_before is None or self._cloud.governor.throttled_until(key.project) is not None:
             return trusted
         return max(trusted, min(not_before, floor))
@@ -51,11 +55,20 @@ class Belief:
         for a reading until a project's quota refills: it would keep a worker from everybody else.
         """
         seen = self._cloud.inventory.peek(key)
-        if seen.error is None or seen.failed is None or self.lasts(seen) > 0:
+        if seen.error is None or seen.failed is None or self.lasts(seen) > 0 or self._outlived(seen):
             return
         recent = time.monotonic() - seen.failed.monotonic <= self.trusted_for(key)
         if recent or isinstance(seen.error, QuotaExhausted):
             raise seen.error.with_traceback(None)
+
+    def _outlived(self, seen: AnySnapshot) -> bool:
+        """Whether Google did not know the operator then, and does now: something else has been read since.
+
+        A view that is polled rarely would tell of it for minutes after everybody else is well.
+        """
+        if not isinstance(seen.error, Unauthenticated) or seen.failed is None:
+            return False
+        return self._cloud.inventory.newest() > seen.failed.monotonic
 
     def lasts(self, seen: AnySnapshot) -> float:
         """Seconds for which what was read stays an answer although it cannot be read now; zero for none."""

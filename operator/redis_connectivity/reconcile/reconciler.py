@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from redis_connectivity.api.base import FINALIZER, RECONCILE_AT, problems
 from redis_connectivity.api.conditions import ConditionType, Reason
 from redis_connectivity.api.spec import AdoptionPolicy, RedisConnectivitySpec
-from redis_connectivity.api.status import ConditionStatus, RedisConnectivityStatus
+from redis_connectivity.api.status import RedisConnectivityStatus
 from redis_connectivity.cloud.facade import GoogleCloud
 from redis_connectivity.cloud.keys import AnyKey
 from redis_connectivity.cloud.lanes import Lane
@@ -54,6 +54,15 @@ __all__ = ["Reconciler"]
 
 _log = structlog.get_logger(__name__)
 
+#: What FirewallReady says of a firewall that lets no traffic through.
+_CLOSED = frozenset(
+    {
+        Reason.FIREWALL_DENY_UNBEATABLE,
+        Reason.FIREWALL_RULE_FORBIDDEN,
+        Reason.FIREWALL_RULE_MISSING,
+        Reason.FIREWALL_SHADOWED,
+    }
+)
 #: Seconds that a probe may take beyond its own timeout: the way to the prober and back.
 _PROBE_GRACE = 3.0
 
@@ -303,8 +312,8 @@ class Reconciler:
         memory = self._probes.memory(key)
         if memory is None or memory.reachable is None:
             return None
-        told = {one.type: one.status for one in self._reporter.previous(self._store.get(key) or body).conditions}
-        if memory.reachable and told.get(ConditionType.FIREWALL_READY) is not ConditionStatus.FALSE:
+        told = {one.type: one.reason for one in self._reporter.previous(self._store.get(key) or body).conditions}
+        if memory.reachable and told.get(ConditionType.FIREWALL_READY) not in _CLOSED:
             return None
         return self._now() - memory.turned
 

@@ -130,6 +130,24 @@ async def test_nobody_waits_for_news_until_a_quota_refills(google: ControlClient
     assert not isinstance(seen.rules, Unseen)
 
 
+async def test_credentials_that_are_good_again_are_so_for_views_that_are_polled_rarely(
+    google: ControlClient, cloud: GoogleCloud
+) -> None:
+    observer, rare = Observer(cloud, Pace()), keys.region_policies(DESIRED.network, REGION)
+    await look(observer)
+    method = "compute.regionNetworkFirewallPolicies.getEffectiveFirewalls"
+    google.fault(method, status=401, message="Who are you?", project=PROJECT)
+    await cloud.inventory.attempt(rare, Lane.POLL)
+    assert isinstance((await look(observer)).regional_policies, Unseen)
+    google.clear_faults()
+    # Nobody asks in vain before it is known that it is not in vain.
+    mark = len(google.audit(method=method))
+    assert isinstance((await look(observer)).regional_policies, Unseen)
+    assert len(google.audit(method=method)) == mark
+    await cloud.inventory.attempt(FIREWALLS, Lane.POLL)
+    assert (await look(observer)).regional_policies == ()
+
+
 async def test_a_refusal_is_no_matter_of_belief(google: ControlClient, cloud: GoogleCloud) -> None:
     observer = Observer(cloud, Pace())
     await look(observer)
