@@ -115,7 +115,7 @@ class Verifier:
                 return unproven(job.chain, _WHOSE.format(name=prober.name))
             job = replace(job, prober_url=prober.uri, deployed=True)
         if job.prober_url is None:
-            return unproven(job.chain, "no probe crosses the connector: set spec.probe.from or proberUrl")
+            return unproven(job.chain, "no probe crosses the connector: set spec.probe.proberUrl, or spec.probe.from")
         try:
             auth = await self._credentials.credentials(one.namespace, job.access)
             request = request_of(job, auth, await self._credentials.tls(one.namespace, job.access))
