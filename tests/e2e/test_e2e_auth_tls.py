@@ -110,7 +110,7 @@ def test_a_secret_that_the_operator_may_not_read(place: Place, vault: Vault) -> 
     vault.put("redis-auth", password=secret)
     place.apply(redis=vm(place, auth=auth()))
     said = place.says("Reachable", "Unknown", "SecretForbidden")
-    assert "docs/probing.md shows a Role and a RoleBinding" in said
+    assert "manifests/samples/redis-auth.yaml has a Role and a RoleBinding" in said
 
     vault.allow("redis-auth")
     place.ready()

@@ -42,7 +42,7 @@ _TOKEN_MARGIN: Final = 120.0
 #: Seconds that a probe waits for what it needs: Google's quota may be short, and who waits holds a place among the
 #: probes in flight.
 _PATIENCE: Final = 10.0
-_MOUNT_EXAMPLE: Final = "docs/probing.md shows a Role and a RoleBinding for it"
+_MOUNT_EXAMPLE: Final = "manifests/samples/redis-auth.yaml has a Role and a RoleBinding for it"
 
 
 class CredentialTrouble(Exception):
