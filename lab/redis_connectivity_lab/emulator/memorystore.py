@@ -17,9 +17,11 @@ from redis_connectivity_lab.emulator.psc import (
     REDIS_PORT,
     Service,
     check_counts,
+    fill_in,
     forwarding,
     network_of_consumer,
     psc_methods,
+    settable,
 )
 from redis_connectivity_lab.emulator.schema_psc import VALKEY_INSTANCE
 from redis_connectivity_lab.emulator.store import Project
@@ -41,6 +43,11 @@ _OUTPUT_ONLY: Final = {
     "uid",
     "updateTime",
 }
+_DEFAULTS: Final = {
+    "authorizationMode": "AUTH_DISABLED",
+    "transitEncryptionMode": "TRANSIT_ENCRYPTION_DISABLED",
+    "nodeType": "HIGHMEM_MEDIUM",
+}
 
 
 def _check_id(instance_id: str) -> str:
@@ -53,7 +60,7 @@ def _check_id(instance_id: str) -> str:
 
 
 def _normalise(body: Json, project: str) -> tuple[Json, NetworkId]:
-    instance = {key: value for key, value in body.items() if key not in _OUTPUT_ONLY and value not in ("", {}, [])}
+    instance = settable(body, _OUTPUT_ONLY)
     wanted = instance.pop("pscAutoConnections", []) or [
         detail["pscAutoConnection"]
         for endpoint in instance.pop("endpoints", [])
@@ -67,20 +74,11 @@ def _normalise(body: Json, project: str) -> tuple[Json, NetworkId]:
     instance["mode"] = {"MODE_UNSPECIFIED": "CLUSTER", "STANDALONE": CLUSTER_DISABLED}.get(mode, mode)
     if instance["mode"] == CLUSTER_DISABLED and instance.setdefault("shardCount", 1) != 1:
         raise invalid_argument("shard_count must be 1 when cluster mode is disabled.")
-    if "shardCount" not in instance:
-        raise invalid_argument("shard_count must be specified.")
-    check_counts(instance, most_replicas=5)
+    check_counts(instance)
     version = instance.setdefault("engineVersion", "VALKEY_8_0")
     if not _VERSION.fullmatch(version):
         raise invalid_argument(f"Unknown engine version {version}.")
-    for field, default in (
-        ("authorizationMode", "AUTH_DISABLED"),
-        ("transitEncryptionMode", "TRANSIT_ENCRYPTION_DISABLED"),
-        ("nodeType", "HIGHMEM_MEDIUM"),
-    ):
-        if instance.get(field, "UNSPECIFIED").endswith("UNSPECIFIED"):
-            instance[field] = default
-    instance.setdefault("replicaCount", 0)
+    fill_in(instance, _DEFAULTS)
     return instance, network
 
 

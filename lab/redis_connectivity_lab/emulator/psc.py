@@ -8,7 +8,7 @@ page on Redis Cluster networking); without cluster mode the second is the reader
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from typing import Final
@@ -34,6 +34,7 @@ REDIS_PORT: Final = 6379
 _POOL: Final = IPv4Network("10.240.0.0/16")
 #: Addresses of a subnet that come before these are the machines'.
 _FIRST: Final = 100
+_MOST_REPLICAS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +122,27 @@ def network_of_consumer(link: str, project: str) -> NetworkId:
     return network
 
 
-def check_counts(body: Json, *, most_replicas: int) -> None:
+def settable(body: Json, output_only: Container[str]) -> Json:
+    """What a caller may set of a body, without what is empty."""
+    return {key: value for key, value in body.items() if key not in output_only and value not in ("", {}, [])}
+
+
+def check_counts(body: Json) -> None:
     """Refuse counts of shards and replicas that cannot be."""
-    if not 1 <= body.get("shardCount", 1) <= 250:
+    if "shardCount" not in body:
+        raise invalid_argument("shard_count must be specified.")
+    if not 1 <= body["shardCount"] <= 250:
         raise invalid_argument("shard_count must be between 1 and 250.")
-    if not 0 <= body.get("replicaCount", 0) <= most_replicas:
-        raise invalid_argument(f"replica_count must be between 0 and {most_replicas}.")
+    if not 0 <= body.get("replicaCount", 0) <= _MOST_REPLICAS:
+        raise invalid_argument(f"replica_count must be between 0 and {_MOST_REPLICAS}.")
+
+
+def fill_in(body: Json, defaults: Mapping[str, str]) -> None:
+    """Write Google's defaults into a body: no replicas, and a word for each choice that was left open."""
+    for field, default in defaults.items():
+        if body.get(field, "UNSPECIFIED").endswith("UNSPECIFIED"):
+            body[field] = default
+    body.setdefault("replicaCount", 0)
 
 
 def _free_addresses(world: World, region: str, network: NetworkId) -> tuple[IPv4Address, IPv4Address]:

@@ -13,9 +13,11 @@ from redis_connectivity_lab.emulator.psc import (
     REDIS_PORT,
     Service,
     check_counts,
+    fill_in,
     forwarding,
     network_of_consumer,
     psc_methods,
+    settable,
 )
 from redis_connectivity_lab.emulator.schema_psc import REDIS_CLUSTER
 from redis_connectivity_lab.emulator.store import Project
@@ -36,6 +38,11 @@ _OUTPUT_ONLY: Final = {
     "stateInfo",
     "uid",
 }
+_DEFAULTS: Final = {
+    "authorizationMode": "AUTH_MODE_DISABLED",
+    "transitEncryptionMode": "TRANSIT_ENCRYPTION_MODE_DISABLED",
+    "nodeType": "REDIS_HIGHMEM_MEDIUM",
+}
 
 
 def _check_id(cluster_id: str) -> str:
@@ -48,22 +55,13 @@ def _check_id(cluster_id: str) -> str:
 
 
 def _normalise(body: Json, project: str) -> tuple[Json, NetworkId]:
-    cluster = {key: value for key, value in body.items() if key not in _OUTPUT_ONLY and value not in ("", {}, [])}
+    cluster = settable(body, _OUTPUT_ONLY)
     configs = cluster.get("pscConfigs", [])
     if len(configs) != 1:
         raise invalid_argument("psc_configs must have exactly one entry.")
     network = network_of_consumer(configs[0].get("network", ""), project)
-    if "shardCount" not in cluster:
-        raise invalid_argument("shard_count must be specified.")
-    check_counts(cluster, most_replicas=5)
-    for field, default in (
-        ("authorizationMode", "AUTH_MODE_DISABLED"),
-        ("transitEncryptionMode", "TRANSIT_ENCRYPTION_MODE_DISABLED"),
-        ("nodeType", "REDIS_HIGHMEM_MEDIUM"),
-    ):
-        if cluster.get(field, "UNSPECIFIED").endswith("UNSPECIFIED"):
-            cluster[field] = default
-    cluster.setdefault("replicaCount", 0)
+    check_counts(cluster)
+    fill_in(cluster, _DEFAULTS)
     return cluster, network
 
 

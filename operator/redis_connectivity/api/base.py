@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic.alias_generators import to_camel
 
 GROUP: Final = "redisconnectivity.io"
@@ -24,6 +24,9 @@ POLICY_SHORT_NAME: Final = "rconnpolicy"
 RECONCILE_AT: Final = f"{GROUP}/reconcile-at"
 #: Holds the resource until what it made in Google Cloud is gone.
 FINALIZER: Final = f"{GROUP}/finalizer"
+
+#: A moment: RFC 3339 in UTC with whole seconds.
+Time = Annotated[str, StringConstraints(max_length=40), Field(json_schema_extra={"format": "date-time"})]
 
 
 def rule(expression: str, message: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - CEL rule fields as they are

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
-from redis_connectivity.api.base import Model
+from redis_connectivity.api.base import Model, Time
 
 __all__ = ["AdoptedRuleStatus", "BaselineConnectorStatus", "BaselineDirectionStatus", "BaselineStatus"]
 
 #: A resource takes over one rule a direction.
 ADOPTED_RULES_MAX = 2
-
-Time = Annotated[str, StringConstraints(max_length=40), Field(json_schema_extra={"format": "date-time"})]
 
 
 class BaselineConnectorStatus(Model):

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from redis_connectivity.api.base import Model
+from redis_connectivity.api.base import Model, Time
 from redis_connectivity.api.baseline import BaselineStatus
 from redis_connectivity.api.conditions import ConditionType, Reason
 from redis_connectivity.api.diagnosis import DiagnosisStatus, PathHop
@@ -43,8 +43,6 @@ DRIFT_ENTRIES_MAX = 10
 #: Outages kept, and letters of a text about one.
 OUTAGES_MAX = 10
 OUTAGE_TEXT_MAX = 512
-
-Time = Annotated[str, StringConstraints(max_length=40), Field(json_schema_extra={"format": "date-time"})]
 
 
 class ConditionStatus(enum.StrEnum):

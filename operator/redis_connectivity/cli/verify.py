@@ -54,9 +54,9 @@ def verify(
     """Try the complete path once: every hop as Google Cloud holds it, then the chain of checks with real traffic.
 
     Nothing is changed. The resource's prober must be reachable from here; with probe.from: CloudRun it is the one that
-    operator has deployed, and the service account you run this as needs run.services.list and run.routes.invoke. Exit
-    code 0: everything passed; 2: something is broken; 1: it could not be said. Credentials and endpoints are set as for
-    `run`.
+    the operator has deployed, and the service account you run this as needs run.services.list and run.routes.invoke.
+    Exit code 0: everything passed; 2: something is broken; 1: it could not be said. Credentials and endpoints are set
+    as for `run`.
     """
     documents = read_documents(files, namespace)
     if not documents.declared:

@@ -72,13 +72,6 @@ _WHOSE: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _NoProber:
-    """Why a deployed prober cannot be asked."""
-
-    why: str
-
-
 class Verifier:
     """Verifies one resource after the other; `probe` False looks at the configuration alone."""
 
@@ -109,8 +102,8 @@ class Verifier:
             return unproven(("tcp",), "Redis has no address yet")
         if desired.deploys_prober:
             prober = await self._deployed(desired)
-            if isinstance(prober, _NoProber):
-                return unproven(job.chain, prober.why)
+            if isinstance(prober, str):
+                return unproven(job.chain, prober)
             if desired.owner.cluster == UNKNOWN and job.access.auth is not None:
                 return unproven(job.chain, _WHOSE.format(name=prober.name))
             job = replace(job, prober_url=prober.uri, deployed=True)
@@ -128,15 +121,16 @@ class Verifier:
                 answer = await ask(job.prober_url, request, session=session)
         return probe_steps(result_of(job, answer, time.time()))
 
-    async def _deployed(self, desired: Desired) -> RunService | _NoProber:
+    async def _deployed(self, desired: Desired) -> RunService | str:
         """The prober that the operator deployed for this way; or why it cannot be asked."""
         services = await self._observer.run_services(desired.project, desired.region, fresh=True, lane=Lane.USER_CHANGE)
         if isinstance(services, Unseen):
-            return _NoProber(f"the prober that the operator deploys cannot be looked for: {services.message}")
-        found, where = prober_there(desired, services.values()), "on this way"
-        if desired.owner.cluster != UNKNOWN:
+            return f"the prober that the operator deploys cannot be looked for: {services.message}"
+        if desired.owner.cluster == UNKNOWN:
+            found, where = prober_there(desired, services.values()), "on this way"
+        else:
             found, where = services.get(prober_path(desired).rsplit("/", 1)[-1]), "of this cluster"
-        if found is None or found.deleting or not (found.rollout is Rollout.SUCCEEDED and found.uri):
-            state = found.message if found is not None else ""
-            return _NoProber(f"no prober {where} serves yet: apply the resource, and see --wait. {state}".strip())
-        return found
+        if found is not None and not found.deleting and found.rollout is Rollout.SUCCEEDED and found.uri:
+            return found
+        state = found.message if found is not None else ""
+        return f"no prober {where} serves yet: apply the resource, and see --wait. {state}".strip()

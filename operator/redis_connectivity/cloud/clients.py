@@ -18,7 +18,7 @@ from google.api_core.client_options import ClientOptions
 from redis_connectivity.cloud.caller import Caller, Timeouts
 from redis_connectivity.cloud.credentials import CredentialSource
 
-__all__ = ["Lending", "Means", "rest_clients"]
+__all__ = ["Lending", "Means", "rest_client", "rest_clients"]
 
 C = TypeVar("C")
 
@@ -53,6 +53,11 @@ class Lending(Generic[C]):
 
 
 def rest_clients(kind: Callable[..., C], credentials: CredentialSource, endpoint: str | None) -> Lending[C]:
-    """Google's clients of one service, over REST, at `endpoint` or else at the service's public host."""
+    """Google's clients of one service, as many as are borrowed at a time; see `rest_client`."""
+    return Lending(lambda: rest_client(kind, credentials, endpoint))
+
+
+def rest_client(kind: Callable[..., C], credentials: CredentialSource, endpoint: str | None) -> C:
+    """Google's client of a service, over REST, at `endpoint` or else at the service's public host."""
     options = ClientOptions(api_endpoint=endpoint) if endpoint else None
-    return Lending(lambda: kind(credentials=credentials.get(), transport="rest", client_options=options))
+    return kind(credentials=credentials.get(), transport="rest", client_options=options)

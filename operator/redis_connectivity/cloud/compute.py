@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, TypeVar
 
@@ -201,14 +201,10 @@ class GoogleCompute:
             with self._subnetworks.borrow() as client:
                 pages = client.aggregated_list(request=request, retry=None, timeout=self._timeouts.list).pages
                 page: Any = compute_v1.SubnetworkAggregatedList.pb(next(iter(pages)))
-            if page.unreachables:
-                # A missing region must not look like a region without subnetworks.
-                msg = f"Google could not reach {', '.join(page.unreachables)} while listing"
-                raise Retryable(msg, service="compute", reason="unreachable")
-            values = (
+            found = (
                 subnetwork_from_google(item, project) for scope in page.items.values() for item in scope.subnetworks
             )
-            return [value for value in values if value is not None], page.next_page_token
+            return _aggregated(page, found)
 
         return tuple(await self._list(project, "subnetworks.aggregatedList", lane, fetch))
 
@@ -238,11 +234,8 @@ class GoogleCompute:
             with self._machines.borrow() as client:
                 pages = client.aggregated_list(request=request, retry=None, timeout=self._timeouts.list).pages
                 page: Any = compute_v1.InstanceAggregatedList.pb(next(iter(pages)))
-            if page.unreachables:
-                msg = f"Google could not reach {', '.join(page.unreachables)} while listing"
-                raise Retryable(msg, service="compute", reason="unreachable")
-            values = (machine_from_google(item, project) for scope in page.items.values() for item in scope.instances)
-            return [value for value in values if value is not None], page.next_page_token
+            found = (machine_from_google(item, project) for scope in page.items.values() for item in scope.instances)
+            return _aggregated(page, found)
 
         return tuple(await self._list(project, "instances.aggregatedList", lane, fetch))
 
@@ -289,3 +282,17 @@ class GoogleCompute:
     ) -> list[R]:
         holder = ticket(lane)
         return await all_pages(lambda token: self._read(project, method, project, holder, partial(fetch, token)))
+
+
+def _aggregated(page: Any, found: Iterable[R | None]) -> tuple[list[R], str]:  # noqa: ANN401 - a protobuf message
+    """What a page of an aggregated list holds, and the next one's token.
+
+    A place that is missing must not look like an empty one.
+
+    Raises:
+        Retryable: Google could not reach one of the places.
+    """
+    if page.unreachables:
+        msg = f"Google could not reach {', '.join(page.unreachables)} while listing"
+        raise Retryable(msg, service="compute", reason="unreachable")
+    return [value for value in found if value is not None], page.next_page_token

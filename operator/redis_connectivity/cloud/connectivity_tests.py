@@ -10,11 +10,11 @@ import secrets
 from typing import Final
 
 from google.api_core import exceptions as api_exceptions
-from google.api_core.client_options import ClientOptions
 from google.cloud import network_management_v1 as nm
 
 from redis_connectivity.cloud.adapters import from_exception
 from redis_connectivity.cloud.classify import CallContext
+from redis_connectivity.cloud.clients import rest_client
 from redis_connectivity.cloud.credentials import CredentialSource
 from redis_connectivity.core.second_opinion import Finding, Opinion, Question, Result
 
@@ -35,8 +35,7 @@ def ask_google(
     Raises:
         CloudError: Google refused, or did not answer in time.
     """
-    options = ClientOptions(api_endpoint=endpoint) if endpoint else None
-    client = nm.ReachabilityServiceClient(credentials=credentials.get(), transport="rest", client_options=options)
+    client = rest_client(nm.ReachabilityServiceClient, credentials, endpoint)
     parent = f"projects/{asked.project}/locations/global"
     test_id = f"rconn-{secrets.token_hex(6)}"
     name = f"{parent}/connectivityTests/{test_id}"

@@ -229,7 +229,7 @@ class Observer:
     def _known_services(self, desired: Desired) -> tuple[RunService, ...]:
         """The project's Cloud Run services as last read for a prober; nothing is read for this alone."""
         key = keys.run_services(desired.project, desired.region)
-        return tuple(self._cloud.inventory.peek(key).items.values()) if key in interests(desired) else ()
+        return tuple(self._cloud.inventory.peek(key).items.values()) if desired.deploys_prober else ()
 
     async def _redis_elsewhere(self, desired: Desired, redis: SeenRedis | Unseen | None, lane: Lane) -> tuple[str, ...]:
         where = target_view(desired)

@@ -186,7 +186,7 @@ class Reconciler:
         fresh = asked is not None and asked != previous.last_handled_reconcile_at
         probed = desired.deploys_prober or self._probes.probes(spec.probe.prober_url)
         observed, plan, failure = await self._converge(
-            key, body, desired, ledger, fresh=fresh, probed=probed, lane=lane
+            key, body, desired, ledger, previous, fresh=fresh, probed=probed, lane=lane
         )
         # What was seen may tell of more that the resource depends on: the policies where its target stands.
         self._place.concern(key, desired)
@@ -227,7 +227,16 @@ class Reconciler:
         return Outcome(min(waits) if doubted is None else min(*waits, doubted, rest))
 
     async def _converge(
-        self, key: Key, body: Body, desired: Desired, ledger: Ledger, *, fresh: bool, probed: bool, lane: Lane
+        self,
+        key: Key,
+        body: Body,
+        desired: Desired,
+        ledger: Ledger,
+        previous: RedisConnectivityStatus,
+        *,
+        fresh: bool,
+        probed: bool,
+        lane: Lane,
     ) -> tuple[Observed, Plan, Exception | None]:
         """Plan and apply until nothing is left to do, something must be waited for, or something fails."""
         failure: Exception | None = None
@@ -241,7 +250,7 @@ class Reconciler:
                 lane=lane,
                 names_being_taken=taken,
                 sharers=self._place.contenders.on_connector(key),
-                since=self._since_news(key, body),
+                since=self._since_news(key, previous),
             )
             observed = replace(
                 observed,
@@ -304,7 +313,7 @@ class Reconciler:
                 return other.key
         return ""
 
-    def _since_news(self, key: Key, body: Body) -> float | None:
+    def _since_news(self, key: Key, previous: RedisConnectivityStatus) -> float | None:
         """Seconds since probes turned to something that what was read before cannot explain.
 
         They fail; or they get through again although the firewall is still said to be closed.
@@ -312,7 +321,7 @@ class Reconciler:
         memory = self._probes.memory(key)
         if memory is None or memory.reachable is None:
             return None
-        told = {one.type: one.reason for one in self._reporter.previous(self._store.get(key) or body).conditions}
+        told = {one.type: one.reason for one in previous.conditions}
         if memory.reachable and told.get(ConditionType.FIREWALL_READY) not in _CLOSED:
             return None
         return self._now() - memory.turned

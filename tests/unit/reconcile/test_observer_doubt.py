@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
@@ -12,10 +12,8 @@ import pytest
 from redis_connectivity.api.conditions import Reason
 from redis_connectivity.api.spec import RedisConnectivitySpec
 from redis_connectivity.cloud import keys
-from redis_connectivity.cloud.endpoints import Endpoints
-from redis_connectivity.cloud.facade import CloudConfig, GoogleCloud
+from redis_connectivity.cloud.facade import GoogleCloud
 from redis_connectivity.cloud.lanes import Lane
-from redis_connectivity.cloud.options import CredentialsConfig
 from redis_connectivity.cloud.poller import Pace
 from redis_connectivity.core.desired import Desired, resolve
 from redis_connectivity.core.identity import ResourceId
@@ -43,14 +41,6 @@ def google() -> Iterator[ControlClient]:
         running.control.project(PROJECT)
         running.control.put("networks", PROJECT, "staging-vpc")
         yield running.control
-
-
-@pytest.fixture
-async def cloud(google: ControlClient) -> AsyncIterator[GoogleCloud]:
-    endpoints = Endpoints(compute=google.url, vpcaccess=google.url, redis=google.url)
-    opened = await GoogleCloud.open(CloudConfig(endpoints=endpoints, credentials=CredentialsConfig(mode="anonymous")))
-    yield opened
-    await opened.close()
 
 
 async def look(observer: Observer, since: float | None = None) -> Observed:

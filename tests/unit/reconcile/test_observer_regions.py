@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,12 +13,10 @@ import pytest
 from redis_connectivity.api.conditions import Reason
 from redis_connectivity.api.spec import RedisConnectivitySpec
 from redis_connectivity.cloud import keys
-from redis_connectivity.cloud.endpoints import Endpoints
 from redis_connectivity.cloud.errors import QuotaExhausted
-from redis_connectivity.cloud.facade import CloudConfig, GoogleCloud
+from redis_connectivity.cloud.facade import GoogleCloud
 from redis_connectivity.cloud.governor import QuotaGroup
 from redis_connectivity.cloud.lanes import Lane
-from redis_connectivity.cloud.options import CredentialsConfig
 from redis_connectivity.cloud.poller import Pace
 from redis_connectivity.core.desired import Desired, resolve
 from redis_connectivity.core.identity import ResourceId
@@ -42,17 +39,6 @@ def google() -> Iterator[ControlClient]:
         running.control.project(PROJECT)
         running.control.put("networks", PROJECT, "staging-vpc")
         yield running.control
-
-
-@pytest.fixture
-async def cloud(google: ControlClient) -> AsyncIterator[GoogleCloud]:
-    url = google.url
-    endpoints = Endpoints(compute=url, vpcaccess=url, redis=url, redis_cluster=url, memorystore=f"{url}/memorystore")
-    opened = await GoogleCloud.open(
-        CloudConfig(endpoints=endpoints, credentials=CredentialsConfig(mode="anonymous")), rng=random.Random(1)
-    )
-    yield opened
-    await opened.close()
 
 
 def desired(redis: dict[str, Any]) -> Desired:

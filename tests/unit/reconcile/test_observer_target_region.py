@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,10 +10,8 @@ import pytest
 from redis_connectivity.api.conditions import Reason
 from redis_connectivity.api.spec import RedisConnectivitySpec
 from redis_connectivity.cloud import keys
-from redis_connectivity.cloud.endpoints import Endpoints
-from redis_connectivity.cloud.facade import CloudConfig, GoogleCloud
+from redis_connectivity.cloud.facade import GoogleCloud
 from redis_connectivity.cloud.lanes import Lane
-from redis_connectivity.cloud.options import CredentialsConfig
 from redis_connectivity.cloud.poller import Pace
 from redis_connectivity.core.desired import Desired, resolve
 from redis_connectivity.core.identity import ResourceId
@@ -39,14 +37,6 @@ def google() -> Iterator[ControlClient]:
             rules = [{"priority": 10, "action": "deny", "direction": "INGRESS", "match": match}]
             control.put("policies", PROJECT, name, type="SYSTEM", region=region, shortName=name, rules=rules)
         yield control
-
-
-@pytest.fixture
-async def cloud(google: ControlClient) -> AsyncIterator[GoogleCloud]:
-    endpoints = Endpoints(compute=google.url, vpcaccess=google.url, redis=google.url)
-    opened = await GoogleCloud.open(CloudConfig(endpoints=endpoints, credentials=CredentialsConfig(mode="anonymous")))
-    yield opened
-    await opened.close()
 
 
 def desired(host: str) -> Desired:
